@@ -1,0 +1,373 @@
+// The only file that knows N-API: it maps arguments, nothing else. The typed face is packages/native/src/addon.ts.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <napi.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <limits>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "addon/spawn.hh"
+#include "addon/tree.hh"
+#include "plan/wire.hh"
+
+extern "C" const unsigned char tsnspawn_seccomp_default_start[], tsnspawn_seccomp_default_end[];
+extern "C" const unsigned char tsnspawn_seccomp_arguments_start[], tsnspawn_seccomp_arguments_end[];
+extern "C" const unsigned char tsnspawn_seccomp_suppress_sync_start[], tsnspawn_seccomp_suppress_sync_end[];
+
+namespace {
+
+/// One running monitor: a thread waits for its messages, because the event loop's pool has but four slots and a container
+/// may run for months.
+class Monitor : public Napi::ObjectWrap<Monitor> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Monitor",
+                       {InstanceAccessor<&Monitor::pid>("pid"), InstanceMethod<&Monitor::signal>("signal")});
+  }
+
+  explicit Monitor(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+
+  ~Monitor() override {
+    if (events_ >= 0) close(events_);
+  }
+
+  /// Takes over the monitor `pid`; `callback(kind, a, b, c, text)` hears its messages, kind -1 is its end.
+  void watch(Napi::Env env, pid_t pid, int events, Napi::Function callback) {
+    pid_ = pid;
+    events_ = events;
+    Ref();
+    auto tell = Napi::ThreadSafeFunction::New(env, callback, "tsnspawn events", 0, 1, [this](Napi::Env) { Unref(); });
+    std::thread([pid, events, tell]() mutable {
+      auto send = [&](const wire::EventMessage& message, int kind) {
+        auto copy = std::make_unique<wire::EventMessage>(message);
+        tell.BlockingCall(copy.release(), [kind](Napi::Env e, Napi::Function f, wire::EventMessage* m) {
+          std::unique_ptr<wire::EventMessage> owned(m);
+          f.Call({Napi::Number::New(e, kind), Napi::Number::New(e, m->a), Napi::Number::New(e, m->b),
+                  Napi::Number::New(e, m->c), Napi::String::New(e, m->text)});
+        });
+      };
+      wire::EventMessage message{};
+      for (;;) {
+        ssize_t n = recv(events, &message, sizeof message, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n != static_cast<ssize_t>(sizeof message)) break;
+        message.text[sizeof message.text - 1] = 0;
+        send(message, static_cast<int>(message.kind));
+      }
+      // The monitor is PID 1 of its namespace: when it has been reaped, no process of the guest is left.
+      int status = 0;
+      while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+      }
+      wire::EventMessage last{};
+      last.a = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+      last.b = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+      send(last, -1);
+      tell.Release();
+    }).detach();
+  }
+
+ private:
+  Napi::Value pid(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pid_); }
+
+  /// signal(number): sends it to the guest's PID 1. False when the monitor has gone.
+  Napi::Value signal(const Napi::CallbackInfo& info) {
+    wire::CommandMessage command{info[0].ToNumber().Int32Value()};
+    ssize_t sent = send(events_, &command, sizeof command, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return Napi::Boolean::New(info.Env(), sent == static_cast<ssize_t>(sizeof command));
+  }
+
+  pid_t pid_ = -1;
+  int events_ = -1;
+};
+
+struct AddonData {
+  Napi::FunctionReference monitorClass;
+  bool haveTerminal[2] = {false, false};
+  termios terminal[2];
+};
+
+std::string text(const Napi::Value& value) { return value.ToString().Utf8Value(); }
+
+Napi::Value failure(Napi::Env env, const char* what, int error) {
+  auto object = Napi::Error::New(env, what);
+  object.Set("syscall", Napi::String::New(env, what));
+  object.Set("errno", Napi::Number::New(env, error));
+  object.ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
+/// The arguments of launch() and supervise(), with what the pointers of the request point to.
+class LaunchOptions {
+ public:
+  explicit LaunchOptions(Napi::Object options) : plan_(options.Get("plan").As<Napi::Uint8Array>()) {
+    name_ = text(options.Get("name"));
+    env_ = strings(options.Get("env"));
+    request_ = {plan_.Data(),
+                plan_.ByteLength(),
+                options.Get("lockFd").ToNumber(),
+                options.Get("stdout").ToNumber(),
+                name_.c_str(),
+                (envPointers_ = pointers(env_)).data(),
+                static_cast<unsigned long>(options.Get("namespaces").ToNumber().Int64Value())};
+  }
+  const SpawnRequest& request() const { return request_; }
+
+  static std::vector<std::string> strings(const Napi::Value& value) {
+    auto list = value.As<Napi::Array>();
+    std::vector<std::string> result;
+    for (uint32_t i = 0; i < list.Length(); i++) result.push_back(text(list.Get(i)));
+    return result;
+  }
+  static std::vector<const char*> pointers(const std::vector<std::string>& list) {
+    std::vector<const char*> result;
+    for (const auto& item : list) result.push_back(item.c_str());
+    result.push_back(nullptr);
+    return result;
+  }
+
+ private:
+  Napi::Uint8Array plan_;
+  std::string name_;
+  std::vector<std::string> env_;
+  std::vector<const char*> envPointers_;
+  SpawnRequest request_;
+};
+
+/// launch({plan, lockFd, stdout, name, env, namespaces}, callback) → Monitor
+Napi::Value launch(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  LaunchOptions options(info[0].As<Napi::Object>());
+  SpawnResult started = spawnMonitor(options.request());
+  if (started.pid < 0) return failure(env, started.failed, started.error);
+  Napi::Object object = env.GetInstanceData<AddonData>()->monitorClass.New({});
+  Monitor::Unwrap(object)->watch(env, started.pid, started.events.release(), info[1].As<Napi::Function>());
+  return object;
+}
+
+template <size_t N>
+void copyText(char (&to)[N], const Napi::Value& value) {
+  std::string from = value.IsUndefined() ? "" : text(value);
+  // Cut rather than refused: these are words for messages.
+  size_t size = from.copy(to, N - 1);
+  to[size] = 0;
+}
+
+/// supervise({… of launch, machine, tree, manager, quiet, notifyReady, interactive, argv}): starts the monitor and becomes
+/// its supervisor. Returns never; throws when it fails.
+Napi::Value supervise(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto object = info[0].As<Napi::Object>();
+  LaunchOptions options(object);
+  wire::Supervision supervision{};
+  copyText(supervision.machine, object.Get("machine"));
+  copyText(supervision.tree, object.Get("tree"));
+  copyText(supervision.manager, object.Get("manager"));
+  if (strlen(supervision.manager) == sizeof supervision.manager - 1) supervision.manager[0] = 0;
+  supervision.quiet = object.Get("quiet").ToBoolean();
+  supervision.notifyReady = object.Get("notifyReady").ToBoolean();
+  if (object.Get("interactive").ToBoolean()) saveTerminal(supervision);
+  SpawnResult started = spawnMonitor(options.request());
+  if (started.pid < 0) return failure(env, started.failed, started.error);
+  supervision.monitor = started.pid;
+  auto argv = LaunchOptions::strings(object.Get("argv"));
+  // The monitor ends by itself when this process does.
+  return failure(env, "exec", becomeSupervisor(started, supervision, LaunchOptions::pointers(argv).data()));
+}
+
+/// lockTree(path, exclusive, identity) → descriptor, or -errno; the identity is that of openTree()
+Napi::Value lockTreeBinding(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), lockTree(text(info[0]), info[1].ToBoolean(), text(info[2])));
+}
+
+/// openTree(path) → {fd, path, identity, readOnly}: the directory, not locked, its real path, whether its file system is
+/// mounted read-only; or -errno
+Napi::Value openTree(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int fd = open(text(info[0]).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return Napi::Number::New(env, -errno);
+  struct statvfs status;
+  bool readOnly = fstatvfs(fd, &status) == 0 && status.f_flag & ST_RDONLY;
+  auto object = Napi::Object::New(env);
+  object.Set("fd", Napi::Number::New(env, fd));
+  object.Set("path", Napi::String::New(env, realPath(fd)));
+  object.Set("identity", Napi::String::New(env, identity(fd)));
+  object.Set("readOnly", Napi::Boolean::New(env, readOnly));
+  return object;
+}
+
+/// capabilities() → [permitted, bounding], each [bits 0 to 31, bits 32 to 63]
+Napi::Value capabilities(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  syscall(SYS_capget, &header, data);
+  uint32_t bounding[2] = {};
+  for (int i = 0; i < 64 && prctl(PR_CAPBSET_READ, i) >= 0; i++)
+    if (prctl(PR_CAPBSET_READ, i)) bounding[i / 32] |= 1u << i % 32;
+  auto pair = [&](uint32_t low, uint32_t high) {
+    auto list = Napi::Array::New(env, 2);
+    list.Set(0u, Napi::Number::New(env, low));
+    list.Set(1u, Napi::Number::New(env, high));
+    return list;
+  };
+  auto sets = Napi::Array::New(env, 2);
+  sets.Set(0u, pair(data[0].permitted, data[1].permitted));
+  sets.Set(1u, pair(bounding[0], bounding[1]));
+  return sets;
+}
+
+/// readInTree(tree, path, most) → Buffer of at most `most` bytes, or undefined where there is no such regular file
+Napi::Value readInTree(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  // Not blocking: a FIFO in a hostile tree must not hold up the launcher.
+  int fd = openInTree(info[0].ToNumber(), text(info[1]), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return env.Undefined();
+  struct stat status;
+  std::vector<uint8_t> bytes(info[2].ToNumber().Uint32Value());
+  size_t size = 0;
+  bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  while (regular && size < bytes.size()) {
+    ssize_t n = read(fd, bytes.data() + size, bytes.size() - size);
+    if (n <= 0) break;
+    size += static_cast<size_t>(n);
+  }
+  close(fd);
+  if (!regular) return env.Undefined();
+  return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), size);
+}
+
+/// resolveInTree(tree, path) → the path inside the tree that it leads to, or undefined
+Napi::Value resolveInTreeBinding(const Napi::CallbackInfo& info) {
+  std::string resolved = resolveInTree(info[0].ToNumber(), text(info[1]));
+  return resolved.empty() ? info.Env().Undefined() : Napi::String::New(info.Env(), resolved);
+}
+
+/// readText(path) → a file as UTF-8, or undefined when it cannot be read. For the files of /proc, whose size is not known
+/// beforehand: Node's own way takes several times as long when it is called for the first time.
+Napi::Value readText(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int fd = open(text(info[0]).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return env.Undefined();
+  std::string content;
+  char buffer[16384];
+  ssize_t n;
+  while ((n = read(fd, buffer, sizeof buffer)) > 0) content.append(buffer, static_cast<size_t>(n));
+  close(fd);
+  return n < 0 ? env.Undefined() : Napi::String::New(env, content);
+}
+
+/// closeFd(descriptor)
+Napi::Value closeFd(const Napi::CallbackInfo& info) {
+  close(info[0].ToNumber());
+  return info.Env().Undefined();
+}
+
+/// exit(status): ends the process at once. Node's own way out frees every page of its heap first: milliseconds that the
+/// caller of a short command waits for. Nothing may be left unwritten.
+Napi::Value exitNow(const Napi::CallbackInfo& info) { _exit(info[0].ToNumber()); }
+
+/// isTerminal(descriptor) → boolean
+Napi::Value isTerminal(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), isatty(info[0].ToNumber()));
+}
+
+/// canOpen(path) → whether the device can be opened for reading and writing
+Napi::Value canOpen(const Napi::CallbackInfo& info) {
+  int fd = open(text(info[0]).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd >= 0) close(fd);
+  return Napi::Boolean::New(info.Env(), fd >= 0);
+}
+
+/// limits(pid) → soft and hard value of each RLIMIT_*, in the order of their numbers; 0 is this process. Empty where the
+/// kernel refuses (prlimit(2): another user's process).
+Napi::Value limits(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto list = Napi::Array::New(env);
+  auto add = [&](rlim64_t value) {
+    double number = value == RLIM64_INFINITY ? std::numeric_limits<double>::infinity() : static_cast<double>(value);
+    list.Set(list.Length(), Napi::Number::New(env, number));
+  };
+  for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
+    rlimit64 limit;
+    if (prlimit64(info[0].ToNumber(), static_cast<__rlimit_resource>(resource), nullptr, &limit) < 0) break;
+    add(limit.rlim_cur);
+    add(limit.rlim_max);
+  }
+  return list;
+}
+
+/// saveTerminal(): remembers the settings of standard input and output, for a monitor that dies while it has them raw.
+Napi::Value saveTerminal(const Napi::CallbackInfo& info) {
+  auto* data = info.Env().GetInstanceData<AddonData>();
+  for (int fd = 0; fd < 2; fd++) data->haveTerminal[fd] = tcgetattr(fd, &data->terminal[fd]) == 0;
+  return info.Env().Undefined();
+}
+
+/// restoreTerminal(): puts them back.
+Napi::Value restoreTerminal(const Napi::CallbackInfo& info) {
+  auto* data = info.Env().GetInstanceData<AddonData>();
+  // From a background process group this raises SIGTTOU, which would stop the launcher.
+  sigset_t stop, old;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTTOU);
+  pthread_sigmask(SIG_BLOCK, &stop, &old);
+  for (int fd = 0; fd < 2; fd++)
+    if (data->haveTerminal[fd]) tcsetattr(fd, TCSANOW, &data->terminal[fd]);
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  return info.Env().Undefined();
+}
+
+Napi::Value bytes(Napi::Env env, const unsigned char* start, const unsigned char* end) {
+  return Napi::Buffer<uint8_t>::Copy(env, start, static_cast<size_t>(end - start));
+}
+
+/// seccompFilter(name) → the BPF program made at build time
+Napi::Value seccompFilter(const Napi::CallbackInfo& info) {
+  std::string name = text(info[0]);
+  if (name == "suppress-sync")
+    return bytes(info.Env(), tsnspawn_seccomp_suppress_sync_start, tsnspawn_seccomp_suppress_sync_end);
+  if (name == "arguments") return bytes(info.Env(), tsnspawn_seccomp_arguments_start, tsnspawn_seccomp_arguments_end);
+  return bytes(info.Env(), tsnspawn_seccomp_default_start, tsnspawn_seccomp_default_end);
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData();
+  env.SetInstanceData(data);
+  data->monitorClass = Napi::Persistent(Monitor::define(env));
+  exports.Set("launch", Napi::Function::New<launch>(env));
+  exports.Set("supervise", Napi::Function::New<supervise>(env));
+  exports.Set("lockTree", Napi::Function::New<lockTreeBinding>(env));
+  exports.Set("openTree", Napi::Function::New<openTree>(env));
+  exports.Set("readInTree", Napi::Function::New<readInTree>(env));
+  exports.Set("resolveInTree", Napi::Function::New<resolveInTreeBinding>(env));
+  exports.Set("readText", Napi::Function::New<readText>(env));
+  exports.Set("closeFd", Napi::Function::New<closeFd>(env));
+  exports.Set("exit", Napi::Function::New<exitNow>(env));
+  exports.Set("isTerminal", Napi::Function::New<isTerminal>(env));
+  exports.Set("canOpen", Napi::Function::New<canOpen>(env));
+  exports.Set("capabilities", Napi::Function::New<capabilities>(env));
+  exports.Set("limits", Napi::Function::New<limits>(env));
+  exports.Set("saveTerminal", Napi::Function::New<saveTerminal>(env));
+  exports.Set("restoreTerminal", Napi::Function::New<restoreTerminal>(env));
+  exports.Set("seccompFilter", Napi::Function::New<seccompFilter>(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(tsnspawn, init)

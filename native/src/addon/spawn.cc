@@ -1,0 +1,192 @@
+#include "addon/spawn.hh"
+
+#include <asm/termbits.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <memory>
+
+extern "C" const unsigned char tsnspawn_runner_start[], tsnspawn_runner_end[];
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010u
+#endif
+
+namespace {
+
+bool writeAll(int fd, const void* data, size_t size) {
+  auto* at = static_cast<const char*>(data);
+  while (size) {
+    ssize_t put = write(fd, at, size);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return false;
+    at += put;
+    size -= static_cast<size_t>(put);
+  }
+  return true;
+}
+
+/// A sealed memory file. `executable`: with MFD_EXEC where vm.memfd_noexec would take the permission away; kernels before
+/// 6.3 do not know the flag and refuse it.
+Fd sealedFile(const char* name, const void* data, size_t size, bool executable) {
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  Fd fd(executable ? memfd_create(name, kFlags | MFD_EXEC) : memfd_create(name, kFlags));
+  if (fd.get() < 0 && executable && errno == EINVAL) fd = Fd(memfd_create(name, kFlags));
+  if (fd.get() < 0 || !writeAll(fd.get(), data, size)) return Fd();
+  // What runs beside the guest can be overwritten by nobody, the guest's root included (CVE-2019-5736).
+  if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) return Fd();
+  return fd;
+}
+
+/// Where the kernel has no memory files to execute (before 3.17, or a filter): an unlinked file, opened for reading only.
+Fd unlinkedRunner(const void* data, size_t size) {
+  char path[] = "/tmp/.tsnspawn-runner-XXXXXX";
+  Fd out(mkostemp(path, O_CLOEXEC));
+  if (out.get() < 0) return Fd();
+  bool written = writeAll(out.get(), data, size) && fchmod(out.get(), 0500) == 0;
+  Fd fd(written ? open(path, O_RDONLY | O_CLOEXEC) : -1);
+  int error = errno;
+  unlink(path);
+  errno = error;
+  return fd;
+}
+
+/// The runner as a descriptor that can be executed; negative where that fails.
+Fd runnerFile() {
+  auto size = static_cast<size_t>(tsnspawn_runner_end - tsnspawn_runner_start);
+  Fd runner = sealedFile("tsnspawn-runner", tsnspawn_runner_start, size, true);
+  return runner.get() < 0 ? unlinkedRunner(tsnspawn_runner_start, size) : std::move(runner);
+}
+
+struct Child {
+  const SpawnRequest* request;
+  int runner, plan, events;
+  sigset_t mask;
+  int error;
+};
+
+/// Marks a range of descriptors; system calls only.
+void closeOnExec(unsigned first, unsigned last) {
+  if (first > last || syscall(SYS_close_range, first, last, CLOSE_RANGE_CLOEXEC) == 0) return;
+  // Where a filter hides close_range(2).
+  rlimit limit;
+  unsigned most =
+      getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? static_cast<unsigned>(limit.rlim_cur) : 65536;
+  for (unsigned fd = first; fd <= last && fd < most; fd++) fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
+}
+
+/// Puts the descriptors where the runner looks for them (plan/wire.hh), and marks every other one close-on-exec. Nothing is
+/// closed before the exec: in the launcher's own process Node's threads are still running.
+bool arrange(int base, int plan, int events, int third, int runner) {
+  // First out of the way of the final numbers, then onto them.
+  int from[wire::kDescriptors] = {plan, events, third, runner};
+  for (int& fd : from) {
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, base + wire::kDescriptors);
+    if (fd < 0) return false;
+  }
+  for (int i = 0; i < wire::kDescriptors; i++)
+    if (dup3(from[i], base + i, i == wire::kRunner ? O_CLOEXEC : 0) < 0) return false;
+  closeOnExec(3, base - 1);
+  closeOnExec(base + wire::kDescriptors, ~0u);
+  // Node marks its standard descriptors close-on-exec.
+  for (int fd = 0; fd <= 2; fd++) fcntl(fd, F_SETFD, 0);
+  return true;
+}
+
+void executeRunner(int base, const char* const* argv, const char* const* env) {
+  syscall(SYS_execveat, base + wire::kRunner, "", argv, env, AT_EMPTY_PATH);
+}
+
+/// Runs in the clone, on a stack of its own but in Node's memory: system calls only.
+int runChild(void* argument) {
+  auto* child = static_cast<Child*>(argument);
+  const SpawnRequest& request = *child->request;
+  const char* argv[] = {request.name, nullptr};
+  if ((request.stdoutFd == 1 || dup2(request.stdoutFd, 1) == 1) &&
+      arrange(wire::kMonitorBase, child->plan, child->events, request.lockFd, child->runner))
+    executeRunner(wire::kMonitorBase, argv, request.env);
+  child->error = errno;
+  _exit(127);
+}
+
+SpawnResult failure(const char* what) {
+  SpawnResult result;
+  result.failed = what;
+  result.error = errno;
+  return result;
+}
+
+}  // namespace
+
+SpawnResult spawnMonitor(const SpawnRequest& request) {
+  Fd runner = runnerFile();
+  if (runner.get() < 0) return failure("memfd");
+  Fd plan = sealedFile("tsnspawn-plan", request.plan, request.planSize, false);
+  if (plan.get() < 0) return failure("memfd");
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return failure("socketpair");
+  Fd ours(ends[0]), theirs(ends[1]);
+
+  constexpr size_t kStackSize = 64 * 1024;
+  std::unique_ptr<char[]> stack(new char[kStackSize]);  // not zeroed: mostly never touched
+  Child child{&request, runner.get(), plan.get(), theirs.get(), {}, 0};
+  // A signal handler of Node must not run in the child, which shares its memory.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &child.mask);
+  int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | static_cast<int>(request.namespaces);
+  auto top = reinterpret_cast<uintptr_t>(stack.get() + kStackSize) & ~uintptr_t{15};
+  pid_t pid = clone(runChild, reinterpret_cast<void*>(top), flags, &child);
+  int error = errno;
+  pthread_sigmask(SIG_SETMASK, &child.mask, nullptr);
+  if (pid < 0) {
+    errno = error;
+    return failure("clone");
+  }
+  if (child.error) {
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    errno = child.error;
+    return failure("exec");
+  }
+  SpawnResult result;
+  result.pid = pid;
+  result.events = std::move(ours);
+  result.runner = std::move(runner);
+  result.plan = std::move(plan);
+  return result;
+}
+
+void saveTerminal(wire::Supervision& supervision) {
+  for (unsigned fd = 0; fd < 2; fd++) {
+    static_assert(sizeof(termios2) <= sizeof supervision.terminal[0]);
+    if (ioctl(static_cast<int>(fd), TCGETS2, supervision.terminal[fd]) == 0) supervision.haveTerminal |= 1u << fd;
+  }
+}
+
+int becomeSupervisor(const SpawnResult& started, const wire::Supervision& supervision, const char* const* argv) {
+  Fd file = sealedFile("tsnspawn-supervision", &supervision, sizeof supervision, false);
+  if (file.get() < 0 || lseek(file.get(), 0, SEEK_SET) < 0) return errno;
+  // A signal that is sent to this thread now stays pending across the exec, and the supervisor takes it. Until then the
+  // process can be ended by one, and the monitor then ends the guest.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  constexpr int kBase = wire::kSupervisorBase;
+  if (arrange(kBase, started.plan.get(), started.events.get(), file.get(), started.runner.get()))
+    executeRunner(kBase, argv, environ);
+  return errno;
+}

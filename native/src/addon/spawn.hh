@@ -1,0 +1,58 @@
+// Starting the runner from Node's process.
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "plan/wire.hh"
+
+/// A descriptor that is closed when it goes out of scope.
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  Fd(Fd&& other) : fd_(other.release()) {}
+  Fd& operator=(Fd&& other) {
+    if (fd_ >= 0) close(fd_);
+    fd_ = other.release();
+    return *this;
+  }
+  ~Fd() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+struct SpawnRequest {
+  const void* plan;
+  size_t planSize;
+  int lockFd;                // the locked tree; stays the caller's
+  int stdoutFd;              // becomes descriptor 1
+  const char* name;          // argv[0] of the monitor
+  const char* const* env;    // what /proc/PID/environ of the monitor and of the stub shows
+  unsigned long namespaces;  // CLONE_NEW* made with the monitor
+};
+
+struct SpawnResult {
+  pid_t pid = -1;
+  Fd events;                     // the launcher's end of the socket
+  Fd runner, plan;               // the memory files
+  const char* failed = nullptr;  // what failed, when pid < 0
+  int error = 0;                 // its errno
+};
+
+/// Starts the monitor: a clone that shares Node's memory until it has executed the runner.
+SpawnResult spawnMonitor(const SpawnRequest& request);
+
+/// Remembers the settings of the caller's terminal, before a monitor changes them.
+void saveTerminal(wire::Supervision& supervision);
+
+/// Replaces this process by the supervisor of a monitor that has been started; `argv` are the launcher's own arguments.
+/// Returns only when that fails: the errno.
+int becomeSupervisor(const SpawnResult& started, const wire::Supervision& supervision, const char* const* argv);

@@ -1,0 +1,20 @@
+// Looking into a tree from outside without leaving it: the launcher runs with privileges and the tree may be hostile.
+#pragma once
+
+#include <string>
+
+/// Device and inode of an open file, as text.
+std::string identity(int fd);
+
+/// Opens the directory `path` and locks it with flock(2), for writers (`exclusive`) or readers. Returns the descriptor or
+/// -errno; -EWOULDBLOCK when another machine holds it, -ESTALE when it is no longer the directory of this identity.
+int lockTree(const std::string& path, bool exclusive, const std::string& expected);
+
+/// The path of an open directory, links resolved.
+std::string realPath(int fd);
+
+/// Opens `path` inside the tree; links are followed inside it. Returns a descriptor or -errno.
+int openInTree(int tree, const std::string& path, int flags);
+
+/// The path that `path` ends at when all links are followed inside the tree, or empty.
+std::string resolveInTree(int tree, const std::string& path);

@@ -1,0 +1,82 @@
+#include "launch/guest.hh"
+
+#include "launch/stub.hh"
+
+namespace {
+
+[[noreturn]] void fail(Context& context, int step, long error) {
+  GuestReport report{GuestMessage::kFailed, step, static_cast<int32_t>(-error), {}};
+  memcpy(report.text, context.about.c_str(), context.about.size() + 1);
+  sys::sendMessage(context.toMonitor, &report, sizeof report);
+  sys::exit(1);
+}
+
+[[noreturn]] void runGuest(Context& context) {
+  char go;
+  // Nothing to read means that the monitor has gone: its PID namespace takes this process along.
+  if (sys::receiveMessage(context.toMonitor, &go, 1).size != 1) sys::exit(1);
+  const wire::Header& header = context.plan.header();
+  const wire::Step* steps = context.plan.inner();
+  int last = static_cast<int>(header.innerCount) - 1;
+  for (int i = 0; i < last; i++)
+    if (long error = runStep(context, steps[i]); error < 0) fail(context, i, error);
+
+  if (header.stub) {
+    long payload = sys::forkProcess();
+    if (payload < 0) fail(context, last, payload);
+    if (payload > 0) runStub(context, payload);
+    // A session of its own: only the leader of one can have the terminal.
+    sys::setsid();
+    if (header.console != wire::Console::kPipe) sys::ioctl(0, TIOCSCTTY, 0L);
+  }
+  // Descriptors that were open in the launcher without close-on-exec (CVE-2024-21626). The socket to the monitor closes with
+  // them, at the exec: that is how the monitor knows that it succeeded.
+  sys::closeOnExecFrom(3);
+  sys::resetSignals();
+  GuestReport ready{GuestMessage::kExecuting, 0, 0, {}};
+  sys::sendMessage(context.toMonitor, &ready, sizeof ready);
+  fail(context, last, runStep(context, steps[last]));
+}
+
+long cloneInto(unsigned long flags, int cgroup) {
+  clone_args arguments{};
+  arguments.flags = flags;
+  arguments.exit_signal = SIGCHLD;
+  if (cgroup >= 0) {
+    // Born in its cgroup (5.7): moving a process there later waits for a grace period of the whole system, milliseconds.
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<uint64_t>(cgroup);
+  }
+  long pid = sys::invoke(__NR_clone3, &arguments, sizeof arguments);
+  // Filters of other containers hide clone3; clone(2) makes the same namespaces, but in the caller's cgroup.
+  if (pid == -ENOSYS && cgroup < 0) pid = sys::invoke(__NR_clone, flags | SIGCHLD, 0, 0, 0, 0);
+  return pid;
+}
+
+}  // namespace
+
+long cloneGuest(Context& context, int cgroup, int* channel) {
+  int ends[2];
+  if (long error = sys::socketPair(ends); error < 0) return error;
+  long pid = cloneInto(context.plan.header().cloneGuest, cgroup);
+  if (pid == 0) {
+    sys::close(ends[0]);
+    context.toMonitor = ends[1];
+    sys::close(wire::kEventsFd);
+    sys::close(wire::kLockFd);
+    runGuest(context);
+  }
+  sys::close(ends[1]);
+  if (pid < 0) {
+    sys::close(ends[0]);
+    return pid;
+  }
+  *channel = ends[0];
+  return pid;
+}
+
+long letGuestGo(int channel) {
+  char go = 1;
+  long sent = sys::sendMessage(channel, &go, 1);
+  return sent < 0 ? sent : 0;
+}

@@ -1,0 +1,246 @@
+#include "monitor/monitor.hh"
+
+#include "launch/guest.hh"
+#include "monitor/console.hh"
+#include "monitor/events.hh"
+
+namespace {
+
+/// How the guest ended.
+struct End {
+  bool failed = false;  // it never started
+  int status = 0, signal = 0;
+};
+
+/// The monitor's descriptors and the guest it watches, for one run of the plan.
+class Watch {
+ public:
+  Watch(const Plan& plan, int signals) : context_(plan), signals_(signals), console_(plan.header()) {}
+
+  End run() {
+    if (!start()) return {true};
+    sendEvent(wire::Event::kStarted);
+    while (pid_ > 0) turn(nullptr);
+    console_.drain();
+    removeCgroups();
+    return end_;
+  }
+
+  bool escaped() const { return console_.escaped(); }
+
+ private:
+  bool start() {
+    const Plan& plan = context_.plan;
+    int cgroup = -1;
+    if (!runAll(wire::Side::kOuter, plan.outer(), plan.header().outerCount)) return abandon();
+    if (!runAll(wire::Side::kHost, plan.host(), plan.header().hostCount)) return abandon();
+    const wire::Step* birth = nullptr;
+    for (uint32_t i = 0; i < plan.header().hostCount; i++) {
+      const wire::Step& step = plan.host()[i];
+      if (step.op == wire::Op::kCgroup && step.flags & wire::kInto && isCgroup2(context_.slots[step.as])) birth = &step;
+    }
+    if (birth) cgroup = context_.slots[birth->as];
+    pid_ = cloneGuest(context_, cgroup, &channel_);
+    // This kernel cannot (ENOSYS: a filter hides clone3), or cannot there: it is moved into its cgroup before it goes on.
+    if (cgroup >= 0 &&
+        (pid_ == -ENOSYS || pid_ == -EBADF || pid_ == -EBUSY || pid_ == -EOPNOTSUPP || pid_ == -ENODEV)) {
+      birth = nullptr;
+      pid_ = cloneGuest(context_, -1, &channel_);
+    }
+    if (pid_ < 0) {
+      reportClone(pid_);
+      return abandon();
+    }
+    for (uint32_t i = 0; i < plan.header().hostCount; i++) {
+      const wire::Step& step = plan.host()[i];
+      if (step.op != wire::Op::kCgroup || !(step.flags & wire::kInto) || &step == birth) continue;
+      if (long error = enterCgroup(context_, step, pid_); error < 0) {
+        report(wire::Side::kHost, static_cast<int>(i), error, context_.about);
+        return abandon();
+      }
+    }
+    // Detached mounts that the guest has not taken yet die with the last descriptor; it has its own copies of these.
+    context_.closeSlots();
+    if (long error = letGuestGo(channel_); error < 0) {
+      reportClone(error);
+      return abandon();
+    }
+    return waitForExec() || abandon();
+  }
+
+  bool runAll(wire::Side side, const wire::Step* steps, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+      long error = runStep(context_, steps[i]);
+      if (error >= 0) continue;
+      report(side, static_cast<int>(i), error, context_.about);
+      return false;
+    }
+    return true;
+  }
+
+  static bool isCgroup2(int fd) {
+    struct {
+      long type;
+      char rest[240];
+    } info{};
+    return sys::invoke(__NR_fstatfs, fd, &info) == 0 && info.type == 0x63677270;  // CGROUP2_SUPER_MAGIC
+  }
+
+  template <size_t N>
+  static void report(wire::Side side, int step, long error, const sys::Text<N>& about) {
+    sendEvent(wire::Event::kFailed, static_cast<int32_t>(side), step, static_cast<int32_t>(-error), about.c_str(),
+              about.size());
+  }
+
+  /// The guest's first process could not be made, or has died before it could say why.
+  static void reportClone(long error) {
+    sendEvent(wire::Event::kFailed, static_cast<int32_t>(wire::Side::kInner), -1, static_cast<int32_t>(-error));
+  }
+
+  /// Ends what has been started, after a failure.
+  bool abandon() {
+    if (pid_ > 0) sys::kill(pid_, SIGKILL);
+    while (pid_ > 0) turn(nullptr);
+    context_.closeSlots();
+    removeCgroups();
+    return false;
+  }
+
+  /// Watches until the guest's end of the channel closes, by its exec or by its end.
+  bool waitForExec() {
+    while (channel_ >= 0 && !failed_) turn(nullptr);
+    if (!failed_ && !executing_ && !launcherGone_) {
+      reportClone(-ECHILD);
+      failed_ = true;
+    }
+    return !failed_;
+  }
+
+  /// Waits for one round of events and serves them.
+  void turn(const __kernel_timespec* timeout) {
+    pollfd fds[8];
+    unsigned n = 0;
+    auto add = [&](int fd, short events) {
+      fds[n] = {fd, events, 0};
+      return n++;
+    };
+    unsigned launcher = add(launcherGone_ ? -1 : wire::kEventsFd, POLLIN);
+    unsigned signals = add(signals_, POLLIN);
+    unsigned channel = add(channel_, POLLIN);
+    unsigned notify = add(notifySocket_.get(), POLLIN);
+    unsigned console = n;
+    n += console_.watch(fds + n);
+    if (sys::poll(fds, n, timeout) < 0) return;
+    if (fds[channel].revents) readChannel();
+    if (fds[notify].revents) readNotification();
+    if (fds[launcher].revents) readCommand();
+    console_.serve(fds + console);
+    // As SIGPIPE would: `tsnspawn … | head` ends. A guest that was booted has more to do than to print.
+    if (console_.readerGone() && context_.plan.header().killSignal == 0 && pid_ > 0) sys::kill(pid_, SIGKILL);
+    if (console_.takeEscape() && pid_ > 0) sys::kill(pid_, SIGKILL);
+    if (int signal = console_.takeSignal(); signal && pid_ > 0) sys::kill(pid_, signal);
+    if (fds[signals].revents) readSignal();
+  }
+
+  void readChannel() {
+    GuestReport message;
+    sys::Received received = sys::receiveMessage(channel_, &message, sizeof message, MSG_DONTWAIT);
+    if (received.size == -EAGAIN) return;
+    if (received.size != sizeof message) {
+      sys::close(channel_);
+      channel_ = -1;
+      return;
+    }
+    switch (message.kind) {
+      case GuestMessage::kFailed:
+        failed_ = true;
+        message.text[sizeof message.text - 1] = 0;
+        report(wire::Side::kInner, message.step, -message.error, sys::Text<500>(message.text));
+        break;
+      case GuestMessage::kExecuting:
+        executing_ = true;
+        break;
+      case GuestMessage::kConsole:
+        console_.attach(received.fd);
+        break;
+      case GuestMessage::kNotifySocket:
+        notifySocket_.reset(received.fd);
+        break;
+      case GuestMessage::kFifo:
+        fifo_.reset(received.fd);
+        break;
+    }
+  }
+
+  void readNotification() {
+    char text[1000];
+    sys::Received received = sys::receiveMessage(notifySocket_.get(), text, sizeof text, MSG_DONTWAIT);
+    if (received.fd >= 0) sys::close(received.fd);
+    // Anyone in the guest can write there; only its PID 1 speaks for it.
+    if (received.size > 0 && received.sender.pid == pid_)
+      sendEvent(wire::Event::kNotify, 0, 0, 0, text, static_cast<size_t>(received.size));
+  }
+
+  void readCommand() {
+    wire::CommandMessage command;
+    sys::Received received = sys::receiveMessage(wire::kEventsFd, &command, sizeof command, MSG_DONTWAIT);
+    if (received.size == -EAGAIN) return;
+    if (received.size != sizeof command) {
+      // The launcher is dead. Nothing of the guest survives it.
+      launcherGone_ = true;
+      if (pid_ > 0) sys::kill(pid_, SIGKILL);
+      console_.abandon();
+      return;
+    }
+    if (pid_ > 0) sys::kill(pid_, command.signal);
+  }
+
+  void readSignal() {
+    sys::SignalInfo info;
+    if (sys::read(signals_, &info, sizeof info) != sizeof info) return;
+    if (info.signal == SIGWINCH) console_.resize();
+    int status;
+    // Only the guest's PID 1 is a child of the monitor; its namespace ends with it.
+    if (pid_ > 0 && sys::wait(pid_, &status, WNOHANG) == pid_) {
+      end_.status = (status >> 8) & 0xff;
+      end_.signal = status & 0x7f;
+      pid_ = 0;
+    }
+  }
+
+  void removeCgroups() {
+    const Plan& plan = context_.plan;
+    for (uint32_t i = 0; i < plan.header().hostCount; i++)
+      if (plan.host()[i].op == wire::Op::kCgroup) removeCgroup(plan, plan.host()[i]);
+  }
+
+  Context context_;
+  int signals_;
+  int channel_ = -1;
+  long pid_ = 0;
+  bool failed_ = false, executing_ = false, launcherGone_ = false;
+  sys::UniqueFd notifySocket_, fifo_;
+  ConsoleForwarder console_;
+  End end_;
+};
+
+}  // namespace
+
+void runMonitor(const Plan& plan) {
+  // Everything is taken from a descriptor, in turn; no handler ever runs.
+  sys::SignalSet watched = sys::signalBit(SIGCHLD) | sys::signalBit(SIGWINCH);
+  sys::setSignalMask(sys::kAllSignals);
+  sys::UniqueFd signals(sys::invoke(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK));
+  for (;;) {
+    Watch watch(plan, signals.get());
+    End end = watch.run();
+    if (end.failed) return;
+    // reboot(2) in a PID namespace ends its init with SIGHUP for a restart, SIGINT for halt and power off (pid_namespaces(7)).
+    if (end.signal == SIGHUP && plan.header().restart && !watch.escaped()) {
+      sendEvent(wire::Event::kRebooting);
+      continue;
+    }
+    sendEvent(wire::Event::kExited, end.status, end.signal, watch.escaped());
+    return;
+  }
+}

@@ -1,0 +1,88 @@
+// What the steps of one launch share: the plan, the descriptors in the slots, and what a step found out for a later one.
+#pragma once
+
+#include "plan/plan.hh"
+#include "sys/kernel.hh"
+
+/// The payload's user, found in the guest's own files. Root until `lookupUser` says otherwise.
+struct User {
+  static constexpr unsigned kMaxGroups = 256;
+  uint32_t uid = 0, gid = 0;
+  uint32_t groups[kMaxGroups];
+  unsigned groupCount = 0;
+  sys::Text<256> name{"root"};
+  sys::Text<1024> home{"/root"};
+  sys::Text<1024> shell;
+};
+
+/// Kinds of message from the guest's first process to the monitor, before the payload is executed.
+enum class GuestMessage : uint32_t { kFailed, kConsole, kNotifySocket, kFifo, kExecuting };
+
+struct GuestReport {
+  GuestMessage kind;
+  int32_t step;
+  int32_t error;
+  char text[500];
+};
+
+struct Context {
+  explicit Context(const Plan& p) : plan(p) {
+    for (int& fd : slots) fd = -1;
+    slots[wire::kTreeSlot] = wire::kLockFd;
+  }
+
+  const Plan& plan;
+  int slots[wire::kMaxSlots];
+  User user;
+  int toMonitor = -1;  // inner side only
+  /// What the failed step was about, when that is not plain from the step itself (the command that was not found).
+  sys::Text<400> about;
+
+  void closeSlots() {
+    for (int& fd : slots) {
+      if (fd >= 0 && fd != wire::kLockFd) sys::close(fd);
+      fd = -1;
+    }
+  }
+};
+
+// Each returns 0 or -errno. `step` fields are told at the definitions.
+long makeCgroup(Context&, const wire::Step&);
+long openTreeStep(Context&, const wire::Step&);
+long setPropagation(Context&, const wire::Step&);
+long enterRoot(Context&, const wire::Step&);
+long mountNew(Context&, const wire::Step&);
+long bindMount(Context&, const wire::Step&);
+long remount(Context&, const wire::Step&);
+long unmount(Context&, const wire::Step&);
+long makeDirectory(Context&, const wire::Step&);
+long makeNode(Context&, const wire::Step&);
+long makeLink(Context&, const wire::Step&);
+long writeFile(Context&, const wire::Step&);
+long bindNotifySocket(Context&, const wire::Step&);
+long holdFifo(Context&, const wire::Step&);
+long setHostname(Context&, const wire::Step&);
+long requireNamespacedReboot(Context&, const wire::Step&);
+long startSession(Context&, const wire::Step&);
+long openConsole(Context&, const wire::Step&);
+long setLimit(Context&, const wire::Step&);
+long adjustOomScore(Context&, const wire::Step&);
+long setPersonality(Context&, const wire::Step&);
+long lookupUser(Context&, const wire::Step&);
+long takeIdentity(Context&, const wire::Step&);
+long changeDirectory(Context&, const wire::Step&);
+long loadSeccomp(Context&, const wire::Step&);
+long execPayload(Context&, const wire::Step&);
+long raiseLoopback(Context&, const wire::Step&);
+
+/// Gives up what takeIdentity() had to leave for seccomp(2); for a process that does not exec. Returns 0 or -errno.
+long dropToBoundingSet();
+/// Makes the directories of `path` that are missing, with mode 0755; not the last component when `parentsOnly`.
+long makeDirectories(const char* path, bool parentsOnly);
+/// Removes the cgroup that makeCgroup() made, with all below it.
+void removeCgroup(const Plan&, const wire::Step&);
+/// Puts the process into the cgroup of the step.
+long enterCgroup(const Context&, const wire::Step&, long pid);
+
+/// Carries out one step.
+long runStep(Context&, const wire::Step&);

@@ -1,0 +1,200 @@
+// Mounts. New ones are made detached (fsopen, fsmount, open_tree: Linux 5.2), get their flags while nobody can see them,
+// and are moved onto a descriptor of the target. Every target is looked up after pivot_root, so that a symbolic link of a
+// hostile tree ends inside the tree; RESOLVE_IN_ROOT and NO_MAGICLINKS hold even where the tree brought a /proc of its own.
+#include "steps/context.hh"
+
+namespace {
+
+/// MS_* as the plan has them, as MOUNT_ATTR_*.
+uint64_t attributes(uint64_t flags) {
+  uint64_t result = 0;
+  if (flags & MS_RDONLY) result |= MOUNT_ATTR_RDONLY;
+  if (flags & MS_NOSUID) result |= MOUNT_ATTR_NOSUID;
+  if (flags & MS_NODEV) result |= MOUNT_ATTR_NODEV;
+  if (flags & MS_NOEXEC) result |= MOUNT_ATTR_NOEXEC;
+  if (flags & MS_NODIRATIME) result |= MOUNT_ATTR_NODIRATIME;
+  if (flags & MS_NOSYMFOLLOW) result |= MOUNT_ATTR_NOSYMFOLLOW;
+  if (flags & MS_NOATIME) result |= MOUNT_ATTR_NOATIME;
+  if (flags & MS_STRICTATIME) result |= MOUNT_ATTR_STRICTATIME;
+  return result;
+}
+
+long setAttributes(int fd, uint64_t flags, unsigned recursive) {
+  if (!flags) return 0;
+  mount_attr change{};
+  change.attr_set = attributes(flags);
+  if (change.attr_set & (MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME)) change.attr_clr = MOUNT_ATTR__ATIME;
+  return sys::mountSetattr(fd, "", AT_EMPTY_PATH | recursive, &change);
+}
+
+/// Opens a path of the guest's root without following a link out of it.
+long openInRoot(const char* path, bool noFollow) {
+  uint64_t flags = O_PATH | (noFollow ? O_NOFOLLOW : 0);
+  long fd = -EAGAIN;
+  // EAGAIN: a rename raced with the walk.
+  for (int attempt = 0; fd == -EAGAIN && attempt < 64; attempt++)
+    fd = sys::openat2(AT_FDCWD, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+  // Where a filter hides it: the root is the tree already, so links end inside all the same.
+  return fd == -ENOSYS ? sys::open(path, static_cast<int>(flags)) : fd;
+}
+
+unsigned typeOf(int fd) {
+  struct statx info;
+  return sys::fstatx(fd, STATX_TYPE, &info) < 0 ? 0 : info.stx_mode & S_IFMT;
+}
+
+/// Opens a mount point, made first where it is missing: a directory, or an empty file when `file`.
+long openTarget(const char* path, bool file, bool noFollow) {
+  long fd = openInRoot(path, noFollow);
+  if (fd == -ENOENT) {
+    if (long error = makeDirectories(path, file); error < 0) return error;
+    if (file) {
+      sys::UniqueFd made(sys::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+      if (!made.ok() && made.error() != -EEXIST) return made.error();
+    }
+    fd = openInRoot(path, noFollow);
+  }
+  if (fd >= 0 && noFollow && typeOf(static_cast<int>(fd)) == S_IFLNK) {
+    sys::close(static_cast<int>(fd));
+    return -ELOOP;
+  }
+  return fd;
+}
+
+long attach(int mount, int target) {
+  return sys::moveMount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+/// fsconfig(2) for each `key` or `key=value` of a comma separated list.
+long configure(int context, const char* data) {
+  while (data && *data) {
+    sys::Text<128> key;
+    sys::Text<256> value;
+    bool hasValue = false;
+    for (; *data && *data != ','; data++) {
+      if (*data == '=' && !hasValue) {
+        hasValue = true;
+      } else if (hasValue) {
+        value.add(data, 1);
+      } else {
+        key.add(data, 1);
+      }
+    }
+    if (*data) data++;
+    if (key.full() || value.full()) return -E2BIG;
+    long error = hasValue ? sys::fsconfig(context, FSCONFIG_SET_STRING, key.c_str(), value.c_str())
+                          : sys::fsconfig(context, FSCONFIG_SET_FLAG, key.c_str(), nullptr);
+    if (error < 0) return error;
+  }
+  return 0;
+}
+
+/// Whether a path lies on ramfs or tmpfs.
+bool isMemory(const char* path) {
+  struct {
+    long type;
+    char rest[240];
+  } info{};
+  constexpr long kRamfs = 0x858458f6, kTmpfs = 0x01021994;
+  return sys::invoke(__NR_statfs, path, &info) == 0 && (info.type == kRamfs || info.type == kTmpfs);
+}
+
+/// The errors that mean "this kernel, or this tree, does not have it" for an optional mount.
+bool excusable(long error) { return error == -ENODEV || error == -ENOENT || error == -EROFS || error == -EPERM; }
+
+long makeMount(const wire::Step& step, const char* type, const char* data) {
+  sys::UniqueFd context(sys::fsopen(type, FSOPEN_CLOEXEC));
+  if (!context.ok()) return context.error();
+  if (long error = sys::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", type); error < 0) return error;
+  if (long error = configure(context.get(), data); error < 0) return error;
+  if (long error = sys::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
+  return sys::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes(step.a)));
+}
+
+}  // namespace
+
+/// s0 = host path, or from = slot of a descriptor; as = slot; a = MS_* flags; kRecursive.
+long openTreeStep(Context& context, const wire::Step& step) {
+  unsigned recursive = step.flags & wire::kRecursive ? AT_RECURSIVE : 0;
+  unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive;
+  const char* path = context.plan.text(step.s0);
+  long fd =
+      path ? sys::openTree(AT_FDCWD, path, flags) : sys::openTree(context.slots[step.from], "", flags | AT_EMPTY_PATH);
+  if (fd < 0) return fd;
+  context.slots[step.as] = static_cast<int>(fd);
+  if (long error = setAttributes(static_cast<int>(fd), step.a, recursive); error < 0) return error;
+  // A clone of a shared mount is a peer of it: as its slave it still sees what the host mounts below the tree later, and
+  // what the guest mounts never shows on the host.
+  mount_attr change{};
+  change.propagation = MS_SLAVE;
+  return sys::mountSetattr(static_cast<int>(fd), "", AT_EMPTY_PATH | AT_RECURSIVE, &change);
+}
+
+/// a = MS_PRIVATE, MS_SLAVE or MS_SHARED, for every mount of the namespace.
+long setPropagation(Context&, const wire::Step& step) {
+  return sys::mount(nullptr, "/", nullptr, MS_REC | step.a, nullptr);
+}
+
+/// from = slot of the detached tree; a = propagation inside.
+long enterRoot(Context& context, const wire::Step& step) {
+  int root = context.slots[step.from];
+  // The root of an initramfs cannot be pivoted away; asked before the tree covers it.
+  bool initramfs = isMemory("/");
+  // pivot_root(2) wants a mount point: any will do, and "/" needs neither a directory in the tree nor one on the host.
+  if (long error = sys::moveMount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH); error < 0) return error;
+  if (long error = sys::fchdir(root); error < 0) return error;
+  long error = sys::pivotRoot(".", ".");
+  if (error == 0) {
+    // The old root now lies on top of the new one.
+    error = sys::umount(".", MNT_DETACH);
+  } else if (error == -EINVAL && initramfs) {
+    // The tree covers it, and chroot(2) steps onto the tree.
+    error = sys::chroot(".");
+  }
+  if (error < 0) return error;
+  if ((error = sys::chdir("/")) < 0) return error;
+  // After the pivot: it refuses shared mounts. What is mounted from here on is shared too, within this namespace.
+  return sys::mount(nullptr, "/", nullptr, MS_REC | step.a, nullptr);
+}
+
+/// s0 = type; s1 = target; s2 = data; a = MS_* flags; kOptional, kNoFollow.
+long mountNew(Context& context, const wire::Step& step) {
+  bool optional = step.flags & wire::kOptional;
+  sys::UniqueFd mount(makeMount(step, context.plan.text(step.s0), context.plan.text(step.s2)));
+  if (!mount.ok()) return optional && excusable(mount.error()) ? 0 : mount.error();
+  sys::UniqueFd target(openTarget(context.plan.text(step.s1), false, step.flags & wire::kNoFollow));
+  if (!target.ok()) return optional && excusable(target.error()) ? 0 : target.error();
+  return attach(mount.get(), target.get());
+}
+
+/// s0 = path in the guest, or from = slot of a detached mount; s1 = target; a = MS_* flags; kRecursive, kOptional.
+long bindMount(Context& context, const wire::Step& step) {
+  bool optional = step.flags & wire::kOptional;
+  unsigned recursive = step.flags & wire::kRecursive ? AT_RECURSIVE : 0;
+  sys::UniqueFd mount;
+  if (const char* path = context.plan.text(step.s0)) {
+    sys::UniqueFd source(openInRoot(path, false));
+    if (!source.ok()) return optional && source.error() == -ENOENT ? 0 : source.error();
+    mount.reset(sys::openTree(source.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recursive));
+  } else {
+    mount.reset(context.slots[step.from]);
+    context.slots[step.from] = -1;
+  }
+  if (!mount.ok()) return mount.error();
+  if (long error = setAttributes(mount.get(), step.a, recursive); error < 0) return error;
+  sys::UniqueFd target(openTarget(context.plan.text(step.s1), typeOf(mount.get()) != S_IFDIR, false));
+  if (!target.ok()) return optional && excusable(target.error()) ? 0 : target.error();
+  return attach(mount.get(), target.get());
+}
+
+/// s0 = target; a = MS_* flags that are set in addition.
+long remount(Context& context, const wire::Step& step) {
+  sys::UniqueFd target(openInRoot(context.plan.text(step.s0), false));
+  if (!target.ok()) return target.error();
+  return setAttributes(target.get(), step.a, 0);
+}
+
+/// s0 = target.
+long unmount(Context& context, const wire::Step& step) {
+  return sys::umount(context.plan.text(step.s0), MNT_DETACH | UMOUNT_NOFOLLOW);
+}

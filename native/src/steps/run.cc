@@ -1,0 +1,48 @@
+// The table from op to function.
+#include "steps/context.hh"
+
+namespace {
+
+long unshareCgroup(Context&, const wire::Step&) { return sys::unshare(CLONE_NEWCGROUP); }
+
+using Function = long (*)(Context&, const wire::Step&);
+
+// Same order as wire::Op.
+constexpr Function kFunctions[] = {
+    makeCgroup,
+    openTreeStep,
+    setPropagation,
+    enterRoot,
+    mountNew,
+    bindMount,
+    makeDirectory,
+    makeNode,
+    makeLink,
+    writeFile,
+    remount,
+    unmount,
+    bindNotifySocket,
+    holdFifo,
+    unshareCgroup,
+    setHostname,
+    requireNamespacedReboot,
+    startSession,
+    openConsole,
+    setLimit,
+    adjustOomScore,
+    setPersonality,
+    lookupUser,
+    takeIdentity,
+    changeDirectory,
+    loadSeccomp,
+    execPayload,
+    raiseLoopback,
+};
+static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
+
+}  // namespace
+
+long runStep(Context& context, const wire::Step& step) {
+  if (step.op >= wire::Op::kCount) return -ENOSYS;
+  return kFunctions[static_cast<size_t>(step.op)](context, step);
+}

@@ -1,0 +1,203 @@
+// A step in words: the same phrase stands in an error ("cannot mount tmpfs on /dev: ...") and in --dry-run, so that what
+// failed can be found in the plan. And the hints: what to do about the failures that people meet.
+
+import type { Namespace, Step } from './plan';
+
+/** What can fail in the runner: a step of the plan, or the making of the processes around it. */
+export type FailedStep =
+  | Step
+  | { readonly op: 'clone'; readonly namespaces: readonly Namespace[] }
+  /** starting the runner itself */
+  | { readonly op: 'runner' };
+
+/** ` (ro,nosuid)`, or nothing for an empty list. */
+function inParentheses(...words: readonly string[]): string {
+  const present = words.filter((word) => word !== '');
+  return present.length === 0 ? '' : ` (${present.join(',')})`;
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
+
+/** A word as one would have to type it in a shell. */
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+const NODE_KINDS = {
+  char: 'character device',
+  block: 'block device',
+  fifo: 'fifo',
+  socket: 'socket',
+  regular: 'empty file',
+} as const;
+
+/**
+ * A step as a phrase that goes on after "cannot": `mount tmpfs on /dev`.
+ *
+ * @param about what the runner found out about the failure (the candidate that was tried last, the user that is missing)
+ */
+export function stepInWords(step: FailedStep, about?: string): string {
+  switch (step.op) {
+    case 'runner':
+      return 'start the runner';
+    case 'clone':
+      return `make the namespaces of the container${inParentheses(...step.namespaces)}`;
+    case 'cgroup':
+      return `make the cgroup ${step.mount}${step.path}`;
+    case 'openTree':
+      return `open ${typeof step.source === 'string' ? step.source : step.source.path}${inParentheses(...step.flags)}`;
+    case 'propagation':
+      return `make all mounts ${step.mode}`;
+    case 'pivotRoot':
+      return 'make the tree the root of the container';
+    case 'mount':
+      return `mount ${step.fs} on ${step.target}${inParentheses(...step.flags, step.data)}`;
+    case 'bind':
+      return bindInWords(step.source, step.target, step.flags);
+    case 'mkdir':
+      return `make the directory ${step.path} (${octal(step.mode)})`;
+    case 'mknod': {
+      const numbers = step.major === undefined ? '' : ` ${step.major}:${step.minor ?? 0}`;
+      return `make the ${NODE_KINDS[step.type]} ${step.path}${numbers} (${octal(step.mode)})`;
+    }
+    case 'symlink':
+      return `link ${step.path} to ${step.target}`;
+    case 'writeFile':
+      return `write ${step.path} (${octal(step.mode)})`;
+    case 'remount':
+      return `remount ${step.target}${inParentheses(...step.flags)}`;
+    case 'umount':
+      return `unmount ${step.target}`;
+    case 'notifySocket':
+      return `listen for notifications on ${step.path}`;
+    case 'holdFifo':
+      return `hold the fifo ${step.path} open`;
+    case 'unshareCgroup':
+      return 'enter a cgroup namespace';
+    case 'hostname':
+      return `set the host name ${step.name}`;
+    case 'loopback':
+      return 'bring the loopback interface up';
+    case 'requireNamespacedReboot':
+      return 'confine reboot(2) to the container';
+    case 'session':
+      return 'start a session';
+    case 'console':
+      return 'open the console';
+    case 'rlimit':
+      return `limit ${step.name} to ${step.soft === step.hard ? step.soft : `${step.soft}:${step.hard}`}`;
+    case 'oomScoreAdjust':
+      return `set the oom score adjustment ${step.value}`;
+    case 'personality':
+      return `take the personality ${step.persona}`;
+    case 'lookupUser':
+      return `find the user ${step.user} in the tree`;
+    case 'identity':
+      return 'take the identity of the payload';
+    case 'chdir':
+      return step.path === undefined ? 'change to the home directory' : `change to ${step.path}`;
+    case 'seccomp':
+      return `load the ${step.filter} system call filter`;
+    case 'exec': {
+      const tried = about === undefined || about === '' ? step.candidates.map(({ path }) => path) : [about];
+      return `execute ${tried.map(quoted).join(' or ')}`;
+    }
+  }
+}
+
+function bindInWords(source: string | { readonly from: string }, target: string, flags: readonly string[]): string {
+  if (typeof source !== 'string') return `bind ${source.from} of the host to ${target}${inParentheses(...flags)}`;
+  const words = source === target ? `bind ${target} on itself` : `bind ${source} to ${target}`;
+  return `${words}${inParentheses(...flags)}`;
+}
+
+/** Why the step failed, where the system's own text for the errno would mislead; else undefined. */
+export function reasonFor(step: FailedStep, errno: string): string | undefined {
+  if (step.op === 'lookupUser' && errno === 'ESRCH') return 'no such user';
+  if (step.op === 'requireNamespacedReboot') return 'this kernel does not confine it to PID namespaces';
+  return undefined;
+}
+
+/** Who is not root is refused before the first step: it is not the caller's rights that are missing. */
+function inAnotherContainer(what: string): string {
+  return `inside another container? it must allow ${what} (a security profile may forbid them)`;
+}
+
+/**
+ * What to do about a failed step, or undefined when there is nothing better to say than the error itself.
+ *
+ * @param errno symbolic name, `ENOENT`
+ * @param about as in stepInWords()
+ */
+export function hintFor(step: FailedStep, errno: string, about?: string): string | undefined {
+  const denied = errno === 'EPERM' || errno === 'EACCES';
+  if (errno === 'ENOSPC' && (step.op === 'clone' || step.op === 'unshareCgroup')) {
+    return 'a limit on namespaces is reached: see /proc/sys/user/max_*_namespaces';
+  }
+  switch (step.op) {
+    case 'runner':
+      return denied || errno === 'ENOENT' ? 'is the native part built? npm run build' : undefined;
+    case 'clone':
+      if (denied) return inAnotherContainer('namespaces');
+      return errno === 'EINVAL' || errno === 'ENOSYS' ? 'this kernel lacks one of these namespaces' : undefined;
+    case 'cgroup':
+      if (errno === 'EROFS') return `the cgroup file system is mounted read-only: mount -o remount,rw ${step.mount}`;
+      if (denied) return inAnotherContainer('cgroups');
+      return errno === 'EAGAIN' ? 'the number of cgroups is limited: see cgroup.max.descendants' : undefined;
+    case 'openTree':
+      if (errno === 'ENOSYS') return 'Linux 5.12 or newer is needed';
+      return denied ? inAnotherContainer('mounts') : undefined;
+    case 'mount':
+      if (errno === 'ENODEV') return `this kernel has no ${step.fs}`;
+      if (errno === 'ELOOP' && step.nofollow === true) return `${step.target} of the tree must not be a symbolic link`;
+      if (denied) return inAnotherContainer('mounts');
+      return readOnlyHint(step.target, errno);
+    case 'bind':
+      if (errno === 'EINVAL' || errno === 'ENOTDIR') return 'a directory goes onto a directory, and a file onto a file';
+      return readOnlyHint(step.target, errno);
+    case 'requireNamespacedReboot':
+      return 'Linux before 3.4 would reboot the host when the guest reboots';
+    case 'lookupUser':
+      return errno === 'ESRCH'
+        ? 'the names are those of /etc/passwd in the tree; a number works without one'
+        : undefined;
+    case 'chdir':
+      return errno === 'ENOENT' ? 'the directory must exist in the container' : undefined;
+    case 'rlimit':
+      return errno === 'EPERM'
+        ? 'the limit is above what the caller or the kernel allows (fs.nr_open for NOFILE)'
+        : undefined;
+    case 'exec':
+      return execHint(step, errno, about);
+    default:
+      return undefined;
+  }
+}
+
+function readOnlyHint(target: string, errno: string): string | undefined {
+  return errno === 'EROFS'
+    ? `${target} does not exist and the tree is read-only: make the mount point first`
+    : undefined;
+}
+
+function execHint(step: Extract<Step, { op: 'exec' }>, errno: string, about: string | undefined): string | undefined {
+  const path = about ?? step.candidates[0]?.path ?? '';
+  switch (errno) {
+    case 'ENOENT':
+      if (step.candidates.length > 1 && step.userShell !== true)
+        return 'no init found in the tree: boot another one, or give a command';
+      return path.includes('/')
+        ? `${path} is not in the tree, or its interpreter is not`
+        : 'command not found in the tree (searched in PATH inside it)';
+    case 'EACCES':
+      return 'it is not executable for this user';
+    case 'ENOEXEC':
+      return 'it is a program for another architecture, or no program at all';
+    case 'ENOTDIR':
+      return 'a part of its path is not a directory';
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,113 @@
+// What the host and the tree give: plain data, found by trying (packages/runtime), never guessed from a version. view() and
+// lower() see the world through these two shapes only, so that a test can describe any host in ten lines.
+
+import type { RlimitName, RlimitValue } from './plan';
+
+/** The fields of os-release(5) that travel into the guest; a field that the file does not set is absent. */
+export interface OsRelease {
+  readonly id?: string | undefined;
+  readonly versionId?: string | undefined;
+  readonly buildId?: string | undefined;
+  readonly variantId?: string | undefined;
+  /** for people: PRETTY_NAME */
+  readonly prettyName?: string | undefined;
+}
+
+/** One mounted legacy (v1) cgroup hierarchy. */
+export interface CgroupHierarchy {
+  /** controllers as in /proc/self/cgroup (`cpu,cpuacct`), or `name=systemd` */
+  readonly name: string;
+  /** where the hierarchy is mounted on the host */
+  readonly mount: string;
+  /** the launcher's own cgroup in it, starting with / */
+  readonly path: string;
+  /** false where the mount is read-only; permission bits do not count. Default true */
+  readonly writable?: boolean | undefined;
+}
+
+/** The cgroup set-up of the host, from /proc/self/cgroup and /proc/self/mountinfo. */
+export interface CgroupFacts {
+  /** `hybrid`: legacy controllers with cgroup2 mounted beside them */
+  readonly kind: 'v2' | 'v1' | 'hybrid' | 'none';
+  /** where cgroup2 is mounted; present for v2 and hybrid */
+  readonly unifiedMount?: string | undefined;
+  /** the launcher's own cgroup in cgroup2, starting with / */
+  readonly unifiedPath?: string | undefined;
+  /** false where the cgroup2 mount is read-only. Default true */
+  readonly unifiedWritable?: boolean | undefined;
+  /** the legacy hierarchies that are mounted, name=systemd among them */
+  readonly v1: readonly CgroupHierarchy[];
+  /** false where the kernel has no cgroup namespaces (before Linux 4.6). Default true */
+  readonly namespace?: boolean | undefined;
+}
+
+/** Numbers of a device node. */
+export interface DeviceNumber {
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** Soft and hard value of one resource limit. */
+export interface Rlimit {
+  readonly soft: RlimitValue;
+  readonly hard: RlimitValue;
+}
+
+/** What this kernel lets this user do. */
+export interface HostFacts {
+  readonly euid: number;
+  /** capability sets of the caller, names as in capabilities(7), lower case, without CAP_ */
+  readonly capabilities: {
+    readonly permitted: readonly string[];
+    readonly bounding: readonly string[];
+  };
+  /** hard limits of the caller: what it may hand on without CAP_SYS_RESOURCE. A missing name counts as infinity */
+  readonly hardLimits: { readonly [name in RlimitName]?: RlimitValue | undefined };
+  /** limits that the kernel sizes from the memory of the machine, read from the host's PID 1 */
+  readonly initLimits: {
+    readonly NPROC?: Rlimit | undefined;
+    readonly SIGPENDING?: Rlimit | undefined;
+  };
+  readonly cgroup: CgroupFacts;
+  readonly stdinTty: boolean;
+  readonly stdoutTty: boolean;
+  /** the caller's environment: TERM, COLORTERM, NO_COLOR and what a bare --setenv=NAME copies */
+  readonly env: { readonly [name: string]: string | undefined };
+  /** the caller's working directory, absolute: relative bind sources start here */
+  readonly cwd: string;
+  readonly osRelease: OsRelease;
+  /** the host's os-release file (links resolved), or undefined where there is none */
+  readonly osReleasePath?: string | undefined;
+  /** the machine's own architectures as uname -m names them, native first (`['x86_64', 'i686']`) */
+  readonly architectures: readonly string[];
+  /** device nodes beyond the standard six that the caller can open on the host */
+  readonly devices: {
+    readonly tun?: DeviceNumber | undefined;
+    readonly fuse?: DeviceNumber | undefined;
+  };
+  /** where selinuxfs is mounted, or undefined */
+  readonly selinuxMount?: string | undefined;
+}
+
+/** Which init a tree has at the places where a boot looks for one. */
+export type InitKind = 'systemd' | 'busybox' | 'sysvinit' | 'openrc' | 'unknown' | 'none';
+
+/** What stands in the tree. Every path in it is looked up inside the tree, never through a link that leads out of it. */
+export interface TreeFacts {
+  /** absolute, links resolved */
+  readonly path: string;
+  /** device and inode: whether it still is this directory when it is locked */
+  readonly identity: string;
+  readonly isDirectory: boolean;
+  /** usr/ is there: the sign of an operating system tree */
+  readonly hasUsr: boolean;
+  /** the tree's etc/os-release or usr/lib/os-release */
+  readonly osRelease: OsRelease | undefined;
+  readonly init: InitKind;
+  /** major version, when it can be told from the tree (the name of libsystemd-shared) */
+  readonly systemdVersion?: number | undefined;
+  /** 32 lower-case hex digits of etc/machine-id; undefined when the file is missing, empty or says "uninitialized" */
+  readonly machineId?: string | undefined;
+  /** false on a file system that is mounted read-only */
+  readonly writable: boolean;
+}

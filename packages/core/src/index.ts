@@ -1,0 +1,20 @@
+// @tsnspawn/core: spec, facts, view and plan of a container. Pure functions and plain data; no file, process or addon is touched.
+
+export * from './capabilities';
+export * from './errno';
+export * from './errors';
+export * from './explain';
+export * from './facts';
+export { lower } from './lower';
+export type { RunVariables } from './lower/filesystem';
+export { type ListName, OPTIONS, type OptionRow } from './options';
+export { type Invocation, parseArguments } from './parse';
+export * from './plan';
+export { RLIMITS } from './rlimits';
+export * from './signals';
+export * from './spec';
+export { CONSOLES } from './values';
+export { view } from './view';
+export type * from './view/model';
+export { boots, INIT_CANDIDATES } from './view/payload';
+export { CLOSED_CAPABILITIES, requirePrivileges } from './view/privileges';

@@ -1,0 +1,39 @@
+// The tail of a launch: session, limits, user, privileges, exec. The same for a new guest and for an exec into a running one.
+
+import type { Step } from '../plan';
+import type { ContainerView } from '../view/model';
+
+/**
+ * The steps from the session to the exec.
+ *
+ * Order: limits and the oom score need capabilities that identity takes away; the working directory is entered as the
+ * payload's user; a filter comes last, as it may forbid anything before it, and only the exec is left to pass it.
+ *
+ * @param uuid the machine id, dashed
+ */
+export function lowerTail(view: ContainerView, uuid: string): Step[] {
+  const { payload, privileges } = view;
+  return [
+    { op: 'session' },
+    ...(view.console === 'pipe' ? [] : [{ op: 'console', controlling: payload.kind !== 'boot' } as const]),
+    ...view.limits.map((limit): Step => ({ op: 'rlimit', ...limit })),
+    ...(view.personality === undefined ? [] : [{ op: 'personality', persona: view.personality } as const]),
+    ...(view.oomScoreAdjust === undefined ? [] : [{ op: 'oomScoreAdjust', value: view.oomScoreAdjust } as const]),
+    { op: 'lookupUser', user: payload.user },
+    {
+      op: 'identity',
+      bounding: privileges.bounding,
+      ambient: privileges.ambient,
+      noNewPrivileges: privileges.noNewPrivileges,
+    },
+    payload.directory === undefined ? { op: 'chdir' } : { op: 'chdir', path: payload.directory },
+    ...privileges.filters.map((filter): Step => ({ op: 'seccomp', filter })),
+    {
+      op: 'exec',
+      candidates: payload.candidates,
+      ...(payload.userShell ? { userShell: true } : {}),
+      args: payload.args,
+      env: view.environment.map(({ name, value }) => `${name}=${typeof value === 'string' ? value : uuid}`),
+    },
+  ];
+}

@@ -1,0 +1,183 @@
+// The launch plan: plain data that says, step by step, how this kernel turns a tree into a running guest.
+// lower() writes it, --dry-run prints it, tests compare it, the runner (native/src) carries it out. A step is one act;
+// flags have names here and become numbers only in the encoder (packages/native/src/encode.ts).
+
+import type { RLIMITS } from './rlimits';
+
+/** Namespaces a clone can make, by the names of namespaces(7). */
+export type Namespace = 'mnt' | 'pid' | 'uts' | 'ipc' | 'net' | 'user' | 'cgroup';
+
+/** A named place for a descriptor: one step fills it (`as`), a later one takes it (`from`). */
+export type Slot = string;
+
+/** The slot that is filled from the start: the tree, opened and locked by the launcher. */
+export const TREE_SLOT: Slot = 'tree';
+
+export type MountFlag =
+  | 'ro'
+  | 'nosuid'
+  | 'nodev'
+  | 'noexec'
+  | 'noatime'
+  | 'relatime'
+  | 'strictatime'
+  | 'nodiratime'
+  | 'nosymfollow';
+
+export type Propagation = 'private' | 'slave' | 'shared';
+
+/** A value that only the runner can know, decided on the spot from a closed set. */
+export type LateText = { readonly random: 'uuid' };
+
+/** The rlimits of getrlimit(2) by their names without RLIMIT_. */
+export type RlimitName = (typeof RLIMITS)[number];
+
+export type RlimitValue = number | 'infinity';
+
+export type Step =
+  // --- host side ---
+  /** Make the cgroup `path`, below the mount point `mount`, and put its descriptor into `as`. It is removed again, with all
+   *  below it, when the guest has ended. `into`: the guest's first process is placed in it. */
+  | { readonly op: 'cgroup'; readonly mount: string; readonly path: string; readonly as: Slot; readonly into: boolean }
+  // --- roots and binds ---
+  /** Clone the mount at the host path `source` (or at the descriptor in `from`) detached: open_tree(2) OPEN_TREE_CLONE. */
+  | {
+      readonly op: 'openTree';
+      readonly source: string | { readonly from: Slot; readonly path: string };
+      readonly recursive: boolean;
+      readonly flags: readonly MountFlag[];
+      readonly as: Slot;
+    }
+  /** Set the propagation of every mount below / of this mount namespace. */
+  | { readonly op: 'propagation'; readonly mode: Propagation }
+  /** Make the detached mount in `from` the root of this mount namespace and let go of the old one. */
+  | { readonly op: 'pivotRoot'; readonly from: Slot; readonly propagation: Propagation }
+  // --- in the guest's root: every path below is resolved inside the tree ---
+  /** Mount a new file system of type `fs`. The mount point is made when it is missing (0755). `optional`: go on where the
+   *  kernel does not have the type or the mount point cannot be made (read-only tree). */
+  | {
+      readonly op: 'mount';
+      readonly fs: string;
+      readonly target: string;
+      readonly flags: readonly MountFlag[];
+      /** comma separated, as in mount(8)'s -o, without the generic flags */
+      readonly data: string;
+      readonly optional?: boolean;
+      /** refuse a target that is a symbolic link (CVE-2023-27561: /proc, /sys) */
+      readonly nofollow?: boolean;
+    }
+  /** Bind the guest path `source`, or the detached mount in `from`, to `target`. The mount point is made when it is missing
+   *  (a file for a file). `optional`: a missing source is skipped, and so is a mount point that is missing and cannot be made. */
+  | {
+      readonly op: 'bind';
+      readonly source: string | { readonly from: Slot };
+      readonly target: string;
+      readonly recursive: boolean;
+      readonly flags: readonly MountFlag[];
+      readonly optional?: boolean;
+    }
+  | { readonly op: 'mkdir'; readonly path: string; readonly mode: number }
+  | {
+      readonly op: 'mknod';
+      readonly path: string;
+      readonly type: 'char' | 'block' | 'fifo' | 'socket' | 'regular';
+      readonly mode: number;
+      readonly major?: number;
+      readonly minor?: number;
+    }
+  | { readonly op: 'symlink'; readonly path: string; readonly target: string }
+  | { readonly op: 'writeFile'; readonly path: string; readonly mode: number; readonly data: string | LateText }
+  /** Add these flags to the mount at `target`, e.g. read-only once it has been filled. */
+  | { readonly op: 'remount'; readonly target: string; readonly flags: readonly MountFlag[] }
+  | { readonly op: 'umount'; readonly target: string }
+  /** Bind a datagram socket at `path`; the monitor listens on it for sd_notify(3) messages of the guest. */
+  | { readonly op: 'notifySocket'; readonly path: string; readonly mode: number }
+  /** Open the FIFO `path` in the monitor and keep it open, so that a reader blocks and never sees an end. */
+  | { readonly op: 'holdFifo'; readonly path: string }
+  // --- identity, session, limits: the tail, the same for a new guest and for an exec into one ---
+  /** Enter a new cgroup namespace, rooted at the cgroup this process is in by now. */
+  | { readonly op: 'unshareCgroup' }
+  | { readonly op: 'hostname'; readonly name: string }
+  /** Bring the loopback interface of this network namespace up. */
+  | { readonly op: 'loopback' }
+  /** Fail unless reboot(2) is confined to the PID namespace (Linux 3.4): otherwise the guest would reboot the host. */
+  | { readonly op: 'requireNamespacedReboot' }
+  /** A session of its own, umask 0022, and a new session keyring. */
+  | { readonly op: 'session' }
+  /** Take a pseudo terminal from the guest's devpts, hand its master to the monitor, link /dev/console to it, make it the
+   *  standard input, output and error and, when `controlling`, the controlling terminal. An init leads the session without
+   *  one, as after a boot of the machine: the shells that it starts take it. */
+  | { readonly op: 'console'; readonly controlling: boolean }
+  /** What the caller may not have (it lacks CAP_SYS_RESOURCE) is not here: view() has lowered a default to the caller's hard
+   *  limit, and refused a limit above it that was asked for. */
+  | {
+      readonly op: 'rlimit';
+      readonly name: RlimitName;
+      readonly soft: RlimitValue;
+      readonly hard: RlimitValue;
+      /** asked for by name: where the kernel refuses it the launch fails; else it goes as far as it can */
+      readonly exact?: boolean;
+    }
+  | { readonly op: 'oomScoreAdjust'; readonly value: number }
+  | { readonly op: 'personality'; readonly persona: 'x86' | 'x86-64' }
+  /** Find `user` (name or number) in the guest's own /etc/passwd and /etc/group, remember ids, home and shell, and put
+   *  HOME, USER and LOGNAME into the environment (`SHELL` too when a login shell is started). */
+  | { readonly op: 'lookupUser'; readonly user: string }
+  /** Drop from the bounding set what is not in `bounding`, take the looked-up ids, set the other sets. Names as in
+   *  capabilities(7), without CAP_, in lower case. Capabilities that the caller does not hold are left out. */
+  | {
+      readonly op: 'identity';
+      readonly bounding: readonly string[];
+      readonly ambient: readonly string[];
+      readonly noNewPrivileges: boolean;
+    }
+  /** Change to `path` inside the guest; without one, to the looked-up user's home, or / where that does not exist. */
+  | { readonly op: 'chdir'; readonly path?: string }
+  /** Load a seccomp filter made at build time. `default` decides by the call, `arguments` by its arguments. */
+  | { readonly op: 'seccomp'; readonly filter: 'default' | 'arguments' | 'suppress-sync' }
+  /** Replace this process by the payload: the first of `candidates` that exists. A name without a slash is searched in
+   *  the PATH of `env`, inside the guest. `userShell`: the looked-up user's shell comes first, and argv[0] gets a leading -. */
+  | {
+      readonly op: 'exec';
+      readonly candidates: readonly { readonly path: string; readonly argv0?: string }[];
+      readonly userShell?: boolean;
+      /** arguments after argv[0] */
+      readonly args: readonly string[];
+      /** `NAME=value`; what stands here wins over what lookupUser found */
+      readonly env: readonly string[];
+    };
+
+export type Op = Step['op'];
+
+export type ConsoleMode = 'interactive' | 'read-only' | 'passive' | 'pipe';
+
+/** What the monitor does while the guest runs. */
+export interface MonitorPlan {
+  readonly console: ConsoleMode;
+  /** Sent to the guest's PID 1 for an orderly end, a signal number; 0: there is none, the guest is killed. */
+  readonly killSignal: number;
+  /** Start the plan again when the guest reboots (else the launcher returns 133). */
+  readonly restart: boolean;
+  /** READY=1 goes to the service manager ($NOTIFY_SOCKET of the launcher) when the guest says so; else when it is started. */
+  readonly notifyReady: boolean;
+}
+
+export interface LaunchPlan {
+  readonly engine: 'namespaces';
+  readonly machine: string;
+  readonly clone: {
+    /** made with the monitor: its own PID namespace ties the guest's life to it, in the kernel */
+    readonly monitor: readonly Namespace[];
+    /** made with the guest's first process, in one clone */
+    readonly guest: readonly Namespace[];
+  };
+  /** PID 1 is a stub that reaps, and the payload is PID 2 (`--as-pid2`). */
+  readonly stub: boolean;
+  /** the monitor, before the guest's first process is made: opens what is reached on the host only */
+  readonly outer: readonly Step[];
+  /** the monitor, next: makes the cgroups. The first process is born in one, or put there while it waits to go on */
+  readonly host: readonly Step[];
+  /** the guest's first process, in all of its namespaces, up to the exec of the payload */
+  readonly inner: readonly Step[];
+  readonly monitor: MonitorPlan;
+}

@@ -1,0 +1,104 @@
+// view(): spec + host + tree → what the guest sees. Pure, and the place where everything that can be refused is refused.
+
+import { TreeError, UnsupportedError } from './errors';
+import type { HostFacts, TreeFacts } from './facts';
+import type { ConsoleMode } from './plan';
+import type { ContainerSpec } from './spec';
+import { cgroupLayout } from './view/cgroup';
+import { customEntries } from './view/custom';
+import { devEntries } from './view/dev';
+import { environmentOf } from './view/environment';
+import { procCovers, procEntry, sysEntries } from './view/kernel';
+import { limitsOf } from './view/limits';
+import type { ContainerView, Entry, PayloadView } from './view/model';
+import { machineId, machineName } from './view/names';
+import { killSignalOf, payloadOf } from './view/payload';
+import { privilegesOf } from './view/privileges';
+import { closeRunHost, runEntries, tmpEntries } from './view/run';
+
+/**
+ * What the guest is to see.
+ *
+ * @throws TreeError, CgroupError, PermissionError, UnsupportedError or UsageError, each before anything was touched
+ */
+export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): ContainerView {
+  const payload = payloadOf(spec, tree);
+  requireTree(spec, tree, payload);
+  requirePersonality(spec, host);
+  const machine = machineName(spec, tree);
+  const uuid = machineId(spec, tree);
+  const readOnly = spec.readOnly || !tree.writable;
+  return {
+    machine,
+    hostname: spec.hostname ?? machine,
+    ...(uuid === undefined ? {} : { uuid }),
+    root: { source: tree.path, readOnly },
+    entries: entriesOf(spec, host, readOnly),
+    cgroup: cgroupLayout(spec, host, tree, payload),
+    payload,
+    environment: environmentOf(spec, host, payload),
+    console: consoleMode(spec, host),
+    killSignal: killSignalOf(spec, payload),
+    restart: !spec.keepUnit,
+    notifyReady: spec.notifyReady,
+    privateNetwork: spec.privateNetwork,
+    privileges: privilegesOf(spec, host),
+    limits: limitsOf(spec, host),
+    ...(spec.oomScoreAdjust === undefined ? {} : { oomScoreAdjust: spec.oomScoreAdjust }),
+    ...(spec.personality === undefined ? {} : { personality: spec.personality }),
+  };
+}
+
+/** The order matters: the covers of /proc come out of /run/host, and custom mounts may go onto anything but its closing. */
+function entriesOf(spec: ContainerSpec, host: HostFacts, readOnly: boolean): Entry[] {
+  return [
+    procEntry(),
+    ...devEntries(host),
+    ...runEntries(host),
+    ...procCovers(spec),
+    ...sysEntries(spec, host),
+    ...tmpEntries(spec, readOnly),
+    ...customEntries(spec, host),
+    closeRunHost(),
+  ];
+}
+
+/** The mode asked for; by default the terminal when there is one on both sides, else output only. */
+function consoleMode(spec: ContainerSpec, host: HostFacts): ConsoleMode {
+  const terminal = host.stdinTty && host.stdoutTty;
+  switch (spec.console) {
+    case undefined:
+      return terminal ? 'interactive' : 'read-only';
+    case 'autopipe':
+      return terminal ? 'interactive' : 'pipe';
+    default:
+      return spec.console;
+  }
+}
+
+function requireTree(spec: ContainerSpec, tree: TreeFacts, payload: PayloadView): void {
+  const { path } = tree;
+  if (!tree.isDirectory) throw new TreeError(`${path} is not a directory`, { code: 'ENOTDIR', path });
+  if (path === '/') {
+    throw new TreeError('the root of the host cannot be the tree', { path, hint: 'name a tree with -D DIR' });
+  }
+  if (!spec.checkOs) return;
+  const hint = `make a tree with: tsnspawn bootstrap SUITE ${path}`;
+  if (payload.kind === 'boot') {
+    if (tree.osRelease === undefined)
+      throw new TreeError(`the tree ${path} has no os-release: there is no system to boot`, { path, hint });
+  } else if (!tree.hasUsr) {
+    throw new TreeError(`the tree ${path} has no usr: it is not a system`, { path, hint });
+  }
+}
+
+function requirePersonality(spec: ContainerSpec, host: HostFacts): void {
+  if (spec.personality === undefined) return;
+  const native = host.architectures[0] ?? 'unknown';
+  const allowed = native === 'x86_64' || (spec.personality === 'x86' && /^i[3-6]86$/.test(native));
+  if (!allowed) {
+    throw new UnsupportedError(`personality ${spec.personality} does not exist on ${native}`, {
+      option: '--personality',
+    });
+  }
+}

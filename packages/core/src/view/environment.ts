@@ -1,0 +1,37 @@
+// The environment of PID 1. Nothing of the caller's goes in unless it is in this list or was asked for with --setenv.
+
+import type { HostFacts } from '../facts';
+import type { ContainerSpec } from '../spec';
+import type { PayloadView, Variable } from './model';
+
+/** Searched for the payload by the runner, inside the guest. */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** What tells the guest which kind of container it is in (systemd's container interface, $container). */
+export const CONTAINER_MANAGER = 'tsnspawn';
+
+/** Where the guest's PID 1 says READY=1. */
+export const NOTIFY_SOCKET = '/run/host/notify';
+
+/** Variables in order, each name once; HOME, USER and LOGNAME are added by lookupUser where they are not here. */
+export function environmentOf(spec: ContainerSpec, host: HostFacts, payload: PayloadView): Variable[] {
+  const variables = new Map<string, Variable['value']>();
+  const set = (name: string, value: Variable['value'] | undefined) => {
+    if (value !== undefined) variables.set(name, value);
+  };
+  set('PATH', PATH);
+  set('container', CONTAINER_MANAGER);
+  set('TERM', host.env.TERM);
+  set('COLORTERM', host.env.COLORTERM);
+  set('NO_COLOR', host.env.NO_COLOR);
+  set('container_uuid', { variable: 'uuid' });
+  set('NOTIFY_SOCKET', NOTIFY_SOCKET);
+  // an init reads /etc/locale.conf and hands LANG down; one from outside would win over it
+  if (payload.kind !== 'boot') set('LANG', 'C.UTF-8');
+  set('container_host_id', host.osRelease.id);
+  set('container_host_version_id', host.osRelease.versionId);
+  set('container_host_build_id', host.osRelease.buildId);
+  set('container_host_variant_id', host.osRelease.variantId);
+  for (const { name, value } of spec.env) set(name, value ?? host.env[name] ?? '');
+  return [...variables].map(([name, value]) => ({ name, value }));
+}

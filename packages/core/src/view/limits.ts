@@ -1,0 +1,58 @@
+// Resource limits of the payload: those the kernel gives to the host's own PID 1, not the caller's, so that a guest behaves
+// the same from whichever shell or service it is started.
+
+import { PermissionError } from '../errors';
+import type { HostFacts, Rlimit } from '../facts';
+import type { RlimitName } from '../plan';
+import { exceeds, smaller } from '../rlimits';
+import type { ContainerSpec } from '../spec';
+import type { LimitView } from './model';
+import { mayRaiseLimits } from './privileges';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** INIT_RLIMITS of the kernel (include/asm-generic/resource.h) with the NOFILE and MEMLOCK that systemd sets for PID 1. */
+const DEFAULTS = {
+  AS: { soft: 'infinity', hard: 'infinity' },
+  CORE: { soft: 0, hard: 'infinity' },
+  CPU: { soft: 'infinity', hard: 'infinity' },
+  DATA: { soft: 'infinity', hard: 'infinity' },
+  FSIZE: { soft: 'infinity', hard: 'infinity' },
+  LOCKS: { soft: 'infinity', hard: 'infinity' },
+  MEMLOCK: { soft: 8 * MIB, hard: 8 * MIB },
+  MSGQUEUE: { soft: 800 * KIB, hard: 800 * KIB },
+  NICE: { soft: 0, hard: 0 },
+  NOFILE: { soft: 1024, hard: 512 * KIB },
+  RSS: { soft: 'infinity', hard: 'infinity' },
+  RTPRIO: { soft: 0, hard: 0 },
+  RTTIME: { soft: 'infinity', hard: 'infinity' },
+  STACK: { soft: 8 * MIB, hard: 'infinity' },
+} as const satisfies { readonly [name in RlimitName]?: Rlimit };
+
+/**
+ * All limits in the order of their names. Without CAP_SYS_RESOURCE a hard limit cannot be raised: a default is then lowered
+ * to what the caller has. NPROC and SIGPENDING depend on the host's memory and are left alone where its PID 1 cannot be read.
+ *
+ * @throws PermissionError for a limit above the caller's that was asked for by name
+ */
+export function limitsOf(spec: ContainerSpec, host: HostFacts): LimitView[] {
+  const table: { readonly [name in RlimitName]?: Rlimit | undefined } = { ...DEFAULTS, ...host.initLimits };
+  const names = [...new Set([...Object.keys(table), ...Object.keys(spec.rlimits)])].sort() as RlimitName[];
+  const raise = mayRaiseLimits(host);
+  return names.flatMap((name) => {
+    const bound = raise ? 'infinity' : (host.hardLimits[name] ?? 'infinity');
+    const asked = spec.rlimits[name];
+    if (asked !== undefined) {
+      if (exceeds(asked.hard, bound)) {
+        throw new PermissionError(`limit ${name} cannot be raised above ${bound}`, {
+          option: '--rlimit',
+          hint: 'CAP_SYS_RESOURCE is needed',
+        });
+      }
+      return [{ name, ...asked, exact: true }];
+    }
+    const limit = table[name];
+    return limit === undefined ? [] : [{ name, soft: smaller(limit.soft, bound), hard: smaller(limit.hard, bound) }];
+  });
+}

@@ -1,0 +1,28 @@
+// Machine name and machine id.
+
+import { UsageError } from '../errors';
+import type { TreeFacts } from '../facts';
+import { lastComponent } from '../paths';
+import type { ContainerSpec } from '../spec';
+import { cleanHostname } from '../values';
+
+/** The name asked for, or the last component of the tree's path without the characters that a name may not have. */
+export function machineName(spec: ContainerSpec, tree: TreeFacts): string {
+  if (spec.machine !== undefined) return spec.machine;
+  const name = cleanHostname(lastComponent(tree.path));
+  if (name !== '') return name;
+  throw new UsageError(`no machine name can be made from ${tree.path}`, {
+    path: tree.path,
+    hint: 'give one with --machine=NAME',
+  });
+}
+
+/** The tree's machine id where it has one, else the one asked for; undefined: a random one for this run. */
+export function machineId(spec: ContainerSpec, tree: TreeFacts): string | undefined {
+  return tree.machineId ?? spec.uuid;
+}
+
+/** 32 hex digits as a dashed uuid (RFC 9562); anything with dashes is given back as it is. */
+export function dashed(uuid: string): string {
+  return uuid.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

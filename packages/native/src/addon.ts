@@ -1,0 +1,120 @@
+// Loads the addon, and gives its functions types. Errors of the addon itself are numbers (-errno) or carry `errno`.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The running monitor process. */
+export interface NativeMonitor {
+  readonly pid: number;
+  /** Sends a signal to the guest's PID 1; false when the monitor has gone. */
+  signal(number: number): boolean;
+}
+
+export type NativeCallback = (kind: number, a: number, b: number, c: number, text: string) => void;
+
+export interface NativeLaunch {
+  readonly plan: Uint8Array;
+  /** descriptor of the locked tree; the monitor holds a copy, and with it the lock */
+  readonly lockFd: number;
+  /** descriptor that becomes the standard output of the monitor and, where it has no console, of the payload */
+  readonly stdout: number;
+  /** name of the monitor in process listings */
+  readonly name: string;
+  /** what /proc/PID/environ of the monitor shows */
+  readonly env: readonly string[];
+  /** CLONE_NEW* flags */
+  readonly namespaces: number;
+}
+
+/** What the supervisor takes over from Node. */
+export interface NativeSupervision extends NativeLaunch {
+  readonly machine: string;
+  readonly tree: string;
+  /** $NOTIFY_SOCKET of the service manager */
+  readonly manager: string | undefined;
+  readonly quiet: boolean;
+  readonly notifyReady: boolean;
+  readonly interactive: boolean;
+  /** the launcher's own command line, from the path of Node on */
+  readonly argv: readonly string[];
+}
+
+export interface OpenedTree {
+  readonly fd: number;
+  /** links resolved */
+  readonly path: string;
+  /** device and inode */
+  readonly identity: string;
+  /** the file system is mounted read-only */
+  readonly readOnly: boolean;
+}
+
+/** What native/src/addon/binding.cc exports. */
+export interface Addon {
+  launch(options: NativeLaunch, callback: NativeCallback): NativeMonitor;
+  supervise(options: NativeSupervision): never;
+  lockTree(path: string, exclusive: boolean, identity: string): number;
+  /** a negative number is -errno */
+  openTree(path: string): number | OpenedTree;
+  /** permitted and bounding set, each as bits 0 to 31 and 32 to 63 */
+  capabilities(): readonly [readonly [number, number], readonly [number, number]];
+  readInTree(tree: number, path: string, most: number): Buffer | undefined;
+  resolveInTree(tree: number, path: string): string | undefined;
+  readText(path: string): string | undefined;
+  closeFd(fd: number): void;
+  exit(status: number): never;
+  isTerminal(fd: number): boolean;
+  canOpen(path: string): boolean;
+  limits(pid: number): readonly number[];
+  saveTerminal(): void;
+  restoreTerminal(): void;
+  seccompFilter(name: string): Buffer;
+}
+
+let loaded: Addon | undefined;
+
+/**
+ * The addon, loaded at the first call.
+ * @throws Error that names every place that was tried and the command that builds it
+ */
+export function addon(): Addon {
+  if (loaded === undefined) loaded = load();
+  return loaded;
+}
+
+/**
+ * Ends the process with this status, without the milliseconds that Node takes to give its memory back. All output must have
+ * been written synchronously.
+ */
+export function exitNow(status: number): never {
+  if (loaded === undefined) process.exit(status);
+  return loaded.exit(status);
+}
+
+/** Where build outputs lie: seen from this package, and from the command's bundle beside it. */
+function buildDirectories(): string[] {
+  return [join(__dirname, '../build'), join(__dirname, '../../native/build')];
+}
+
+/**
+ * A file of the native build.
+ * @throws Error when it has not been built
+ */
+export function builtFile(name: string): string {
+  const places = buildDirectories().map((directory) => join(directory, name));
+  const found = places.find((place) => existsSync(place));
+  if (found === undefined) throw notBuilt(name, places);
+  return found;
+}
+
+function load(): Addon {
+  const file = builtFile('tsnspawn.node');
+  // Not require(): a bundle's require is resolved when it is made.
+  const module = { exports: {} };
+  process.dlopen(module, file);
+  return module.exports as Addon;
+}
+
+function notBuilt(name: string, places: readonly string[]): Error {
+  return new Error(`${name} has not been built; looked for ${places.join(', ')}; build it with: npm run build`);
+}

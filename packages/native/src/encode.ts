@@ -1,0 +1,390 @@
+// The plan as the bytes that the runner reads: see native/src/plan/wire.hh, whose numbers and order this file mirrors.
+
+import {
+  CAPABILITIES,
+  type ConsoleMode,
+  type LaunchPlan,
+  type MountFlag,
+  type Namespace,
+  type Op,
+  type Propagation,
+  RLIMITS,
+  type Slot,
+  type Step,
+  TREE_SLOT,
+} from '@tsnspawn/core';
+
+const MAGIC = 0x504e5354;
+const VERSION = 2;
+/** 32-bit words of the header and of each step. */
+const HEADER_WORDS = 12;
+const STEP_WORDS = 12;
+const MAX_SLOTS = 256;
+
+/** Same order as wire::Op. */
+const OPS: readonly Op[] = [
+  'cgroup',
+  'openTree',
+  'propagation',
+  'pivotRoot',
+  'mount',
+  'bind',
+  'mkdir',
+  'mknod',
+  'symlink',
+  'writeFile',
+  'remount',
+  'umount',
+  'notifySocket',
+  'holdFifo',
+  'unshareCgroup',
+  'hostname',
+  'requireNamespacedReboot',
+  'session',
+  'console',
+  'rlimit',
+  'oomScoreAdjust',
+  'personality',
+  'lookupUser',
+  'identity',
+  'chdir',
+  'seccomp',
+  'exec',
+  'loopback',
+];
+
+/** wire::StepFlag. */
+enum Flag {
+  Optional = 1 << 0,
+  Recursive = 1 << 1,
+  NoFollow = 1 << 2,
+  Random = 1 << 3,
+  Into = 1 << 4,
+  NoNewPrivs = 1 << 5,
+  UserShell = 1 << 6,
+  Controlling = 1 << 7,
+}
+
+/** MS_* of linux/mount.h. */
+const MOUNT_FLAGS: Readonly<Record<MountFlag, number>> = {
+  ro: 1,
+  nosuid: 2,
+  nodev: 4,
+  noexec: 8,
+  nosymfollow: 1 << 8,
+  noatime: 1 << 10,
+  nodiratime: 1 << 11,
+  relatime: 1 << 21,
+  strictatime: 1 << 24,
+};
+
+const PROPAGATIONS: Readonly<Record<Propagation, number>> = {
+  private: 1 << 18,
+  slave: 1 << 19,
+  shared: 1 << 20,
+};
+
+/** CLONE_NEW* of linux/sched.h. */
+const NAMESPACES: Readonly<Record<Namespace, number>> = {
+  mnt: 0x00020000,
+  cgroup: 0x02000000,
+  uts: 0x04000000,
+  ipc: 0x08000000,
+  user: 0x10000000,
+  pid: 0x20000000,
+  net: 0x40000000,
+};
+
+const CONSOLES: readonly ConsoleMode[] = ['interactive', 'read-only', 'passive', 'pipe'];
+
+/** S_IF* of linux/stat.h. */
+const NODE_TYPES = { fifo: 0o010000, char: 0o020000, block: 0o060000, regular: 0o100000, socket: 0o140000 } as const;
+
+const PERSONALITIES = { 'x86-64': 0, x86: 8 } as const;
+
+/** The flags of clone(2) for a list of namespaces. */
+export function namespaceFlags(namespaces: readonly Namespace[]): number {
+  return namespaces.reduce((flags, name) => flags | NAMESPACES[name], 0);
+}
+
+/** A number of the step record; what is beyond 32 bits is split without BigInt, which is slow before it is compiled. */
+type Wide = number | 'infinity' | { readonly low: number; readonly high: number };
+
+/** One record, before it is laid out. */
+interface Fields {
+  flags: number;
+  from: number;
+  as: number;
+  mode: number;
+  n: number;
+  a: Wide;
+  b: Wide;
+  /** offsets in the heap */
+  s: [number, number, number];
+}
+
+/**
+ * Encodes a plan.
+ * @param filters the seccomp programs by name
+ * @throws RangeError when the plan uses more slots than the runner has
+ */
+export function encodePlan(plan: LaunchPlan, filters: (name: string) => Uint8Array): Uint8Array {
+  const steps = [...plan.outer, ...plan.host, ...plan.inner];
+  const encoder = new Encoder(steps.length, filters);
+  encoder.header([
+    MAGIC,
+    VERSION,
+    0, // the size, known last
+    plan.outer.length,
+    plan.host.length,
+    plan.inner.length,
+    namespaceFlags(plan.clone.guest),
+    plan.stub ? 1 : 0,
+    CONSOLES.indexOf(plan.monitor.console),
+    plan.monitor.killSignal,
+    plan.monitor.restart ? 1 : 0,
+    0,
+  ]);
+  for (const [index, step] of steps.entries()) encoder.step(step, HEADER_WORDS + index * STEP_WORDS);
+  return encoder.finish();
+}
+
+/**
+ * Gathers numbers in one typed array and all strings in one string, which becomes bytes in one call: this code runs once in a
+ * process, uncompiled, and what it does not do itself is fast.
+ */
+class Encoder {
+  readonly #words: Int32Array;
+  /** each character a byte */
+  #heap = '';
+  readonly #slots = new Map<Slot, number>([[TREE_SLOT, 0]]);
+  readonly #filters: (name: string) => Uint8Array;
+
+  constructor(steps: number, filters: (name: string) => Uint8Array) {
+    this.#words = new Int32Array(HEADER_WORDS + steps * STEP_WORDS);
+    this.#filters = filters;
+  }
+
+  header(values: readonly number[]): void {
+    this.#words.set(values);
+  }
+
+  finish(): Uint8Array {
+    const { byteLength } = this.#words;
+    const size = byteLength + this.#heap.length;
+    this.#words[2] = size;
+    const bytes = Buffer.allocUnsafe(size);
+    bytes.set(new Uint8Array(this.#words.buffer), 0);
+    bytes.write(this.#heap, byteLength, 'latin1');
+    return bytes;
+  }
+
+  step(step: Step, at: number): void {
+    const fields = this.#fields(step);
+    const words = this.#words;
+    words[at] = OPS.indexOf(step.op) | (fields.flags << 16);
+    words[at + 1] = (fields.from & 0xffff) | (fields.as << 16);
+    words[at + 2] = fields.mode;
+    words[at + 3] = fields.n;
+    this.#wide(fields.a, at + 4);
+    this.#wide(fields.b, at + 6);
+    words.set(fields.s, at + 8);
+  }
+
+  /** The fields of one step; what each means stands at the step's function in native/src/steps. */
+  #fields(step: Step): Fields {
+    const r: Fields = { flags: 0, from: -1, as: -1, mode: 0, n: 0, a: 0, b: 0, s: [0, 0, 0] };
+    switch (step.op) {
+      case 'cgroup':
+        r.s[0] = this.#text(step.mount);
+        r.s[1] = this.#text(step.path);
+        r.as = this.#slot(step.as);
+        if (step.into) r.flags |= Flag.Into;
+        return r;
+      case 'openTree':
+        this.#source(r, step.source);
+        r.as = this.#slot(step.as);
+        r.a = mountFlags(step.flags);
+        if (step.recursive) r.flags |= Flag.Recursive;
+        return r;
+      case 'propagation':
+        r.a = PROPAGATIONS[step.mode];
+        return r;
+      case 'pivotRoot':
+        r.from = this.#slot(step.from);
+        r.a = PROPAGATIONS[step.propagation];
+        return r;
+      case 'mount':
+        r.s[0] = this.#text(step.fs);
+        r.s[1] = this.#text(step.target);
+        r.s[2] = this.#text(step.data);
+        r.a = mountFlags(step.flags);
+        if (step.optional) r.flags |= Flag.Optional;
+        if (step.nofollow) r.flags |= Flag.NoFollow;
+        return r;
+      case 'bind':
+        this.#source(r, step.source);
+        r.s[1] = this.#text(step.target);
+        r.a = mountFlags(step.flags);
+        if (step.recursive) r.flags |= Flag.Recursive;
+        if (step.optional) r.flags |= Flag.Optional;
+        return r;
+      case 'mkdir':
+        r.s[0] = this.#text(step.path);
+        r.mode = step.mode;
+        return r;
+      case 'mknod':
+        r.s[0] = this.#text(step.path);
+        r.mode = NODE_TYPES[step.type] | step.mode;
+        r.a = step.major ?? 0;
+        r.b = step.minor ?? 0;
+        return r;
+      case 'symlink':
+        r.s[0] = this.#text(step.path);
+        r.s[1] = this.#text(step.target);
+        return r;
+      case 'writeFile':
+        r.s[0] = this.#text(step.path);
+        r.mode = step.mode;
+        if (typeof step.data === 'string') {
+          r.s[1] = this.#text(step.data);
+          r.n = Buffer.byteLength(step.data);
+        } else {
+          r.flags |= Flag.Random;
+        }
+        return r;
+      case 'remount':
+        r.s[0] = this.#text(step.target);
+        r.a = mountFlags(step.flags);
+        return r;
+      case 'umount':
+        r.s[0] = this.#text(step.target);
+        return r;
+      case 'notifySocket':
+        r.s[0] = this.#text(step.path);
+        r.mode = step.mode;
+        return r;
+      case 'holdFifo':
+        r.s[0] = this.#text(step.path);
+        return r;
+      case 'unshareCgroup':
+      case 'requireNamespacedReboot':
+      case 'session':
+      case 'loopback':
+        return r;
+      case 'console':
+        if (step.controlling) r.flags |= Flag.Controlling;
+        return r;
+      case 'hostname':
+        r.s[0] = this.#text(step.name);
+        return r;
+      case 'rlimit':
+        if (!step.exact) r.flags |= Flag.Optional;
+        r.mode = RLIMITS.indexOf(step.name);
+        r.a = step.soft;
+        r.b = step.hard;
+        return r;
+      case 'oomScoreAdjust':
+        r.a = step.value;
+        return r;
+      case 'personality':
+        r.a = PERSONALITIES[step.persona];
+        return r;
+      case 'lookupUser':
+        r.s[0] = this.#text(step.user);
+        return r;
+      case 'identity':
+        r.a = capabilityMask(step.bounding);
+        r.b = capabilityMask(step.ambient);
+        if (step.noNewPrivileges) r.flags |= Flag.NoNewPrivs;
+        return r;
+      case 'chdir':
+        if (step.path !== undefined) r.s[0] = this.#text(step.path);
+        return r;
+      case 'seccomp': {
+        const filter = this.#filters(step.filter);
+        r.s[0] = this.#append(Buffer.from(filter).toString('latin1'));
+        r.n = filter.length;
+        return r;
+      }
+      case 'exec':
+        r.n = step.candidates.length;
+        r.s[0] = this.#list(step.candidates.flatMap(({ path, argv0 }) => [path, argv0 ?? '']));
+        r.a = step.args.length;
+        r.s[1] = this.#list(step.args);
+        r.b = step.env.length;
+        r.s[2] = this.#list(step.env);
+        if (step.userShell) r.flags |= Flag.UserShell;
+        return r;
+      default:
+        return unknown(step);
+    }
+  }
+
+  #source(record: Fields, source: string | { readonly from: Slot }): void {
+    if (typeof source === 'string') record.s[0] = this.#text(source);
+    else record.from = this.#slot(source.from);
+  }
+
+  #slot(name: Slot): number {
+    let index = this.#slots.get(name);
+    if (index === undefined) {
+      index = this.#slots.size;
+      if (index >= MAX_SLOTS) throw new RangeError(`the plan uses more than ${MAX_SLOTS} descriptors`);
+      this.#slots.set(name, index);
+    }
+    return index;
+  }
+
+  /** A string with a zero at its end. */
+  #text(text: string): number {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is "everything but ASCII"
+    return this.#append(`${/[^\x00-\x7f]/.test(text) ? Buffer.from(text).toString('latin1') : text}\0`);
+  }
+
+  /** Strings one after the other; the runner counts the zeros. */
+  #list(items: readonly string[]): number {
+    const at = this.#append('');
+    for (const item of items) this.#text(item);
+    return at;
+  }
+
+  #append(bytes: string): number {
+    const at = this.#words.byteLength + this.#heap.length;
+    this.#heap += bytes;
+    return at;
+  }
+
+  /** 64 bits, two's complement. */
+  #wide(value: Wide, at: number): void {
+    if (value === 0) return;
+    const words = this.#words;
+    if (value === 'infinity') words[at] = words[at + 1] = -1;
+    else if (typeof value === 'number') {
+      words[at] = value % 0x100000000;
+      words[at + 1] = Math.floor(value / 0x100000000);
+    } else {
+      words[at] = value.low;
+      words[at + 1] = value.high;
+    }
+  }
+}
+
+function mountFlags(flags: readonly MountFlag[]): number {
+  return flags.reduce((bits, flag) => bits | MOUNT_FLAGS[flag], 0);
+}
+
+function capabilityMask(names: readonly string[]): Wide {
+  let low = 0;
+  let high = 0;
+  for (const name of names) {
+    const bit = (CAPABILITIES as readonly string[]).indexOf(name);
+    if (bit < 32) low |= 1 << bit;
+    else high |= 1 << (bit - 32);
+  }
+  return { low, high };
+}
+
+function unknown(step: never): never {
+  throw new TypeError(`unknown step ${JSON.stringify(step)}`);
+}

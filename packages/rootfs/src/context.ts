@@ -1,0 +1,50 @@
+// What every variant of a bootstrap works with.
+import type { RepositoryOptions } from './apt/repository';
+import type { GuestRunner } from './guest';
+import type { Progress } from './progress';
+
+export type Variant = 'minbase' | 'busybox' | 'host';
+
+/** What a caller wants. */
+export interface BootstrapOptions {
+  /** Name of the suite; `host` for the variant of that name. */
+  readonly suite: string;
+  /** Where the tree is to be: a path that does not exist, or an empty directory. */
+  readonly directory: string;
+  /** URL or absolute path of an archive; by default what the host's APT is set up with. */
+  readonly mirror?: string | undefined;
+  readonly variant?: Variant;
+  /** Packages wanted beside the variant's own. */
+  readonly include?: readonly string[];
+  readonly components?: readonly string[];
+  /** File of the public keys that are trusted; by default those of the host's distribution. */
+  readonly keyring?: string | undefined;
+  /** Where verified downloads are kept. */
+  readonly cache?: string | undefined;
+  /** Debian's name of the architecture; by default the host's. */
+  readonly architecture?: string | undefined;
+  readonly autologin?: boolean;
+  /** Take a Release that is past its Valid-Until. */
+  readonly acceptExpired?: boolean;
+  /** Script of this project's launcher, which runs the packages' scripts; or `runner` in its place. */
+  readonly launcher?: string | undefined;
+  readonly runner?: GuestRunner | undefined;
+  /** The static program that tells the launcher that a guest is up. */
+  readonly notifyHelper?: string | undefined;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+  /** Directory of the host's APT set-up; /etc/apt. */
+  readonly aptDirectory?: string;
+}
+
+/** Options with what was left open filled in, and the means to carry them out. */
+export interface Context extends RepositoryOptions {
+  readonly options: BootstrapOptions & {
+    readonly architecture: string;
+    readonly variant: Variant;
+    readonly components: readonly string[];
+  };
+  readonly runner: GuestRunner;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,6 @@
+export { exitNow } from '@tsnspawn/native';
+export { type Machine, type MachineEnd, type MachineOptions, startMachine } from './machine';
+export { probeHost, randomUuid } from './probe/host';
+export { parseMountinfo } from './probe/mountinfo';
+export { probeTree } from './probe/tree';
+export { type SuperviseOptions, supervise } from './supervise';

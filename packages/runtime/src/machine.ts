@@ -1,0 +1,173 @@
+// A machine: a running guest as its user holds it. Starting it takes the tree's lock; when it has ended, nothing of it is
+// left, whoever died first.
+
+import { readdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeErrno, type LaunchPlan, TreeError, type TreeFacts } from '@tsnspawn/core';
+import { addon, type GuestEnd, type RunningGuest, startPlan } from '@tsnspawn/native';
+import { debug } from './debug';
+
+const SIGHUP = 1;
+const SIGINT = 2;
+const SIGKILL = 9;
+
+/** EXIT_FORCE_RESTART of systemd-nspawn: tells a service manager to start the unit again. */
+const EXIT_RESTART = 133;
+
+export interface MachineOptions {
+  readonly tree: Pick<TreeFacts, 'path' | 'identity'>;
+  /** the tree is not written to: others may use it at the same time */
+  readonly readOnly: boolean;
+  /** descriptor for the guest's output. Default 1 */
+  readonly stdout?: number;
+  /** called at each start of the guest, the first and those after a reboot */
+  readonly onStarted?: () => void;
+  /** the guest's PID 1 has said READY=1: it is up */
+  readonly onReady?: () => void;
+  /** STATUS= of the guest's PID 1 */
+  readonly onStatus?: (text: string) => void;
+  readonly onRebooting?: () => void;
+}
+
+/** How a machine ended: the launcher's exit status, and what happened in one phrase. */
+export interface MachineEnd {
+  readonly status: number;
+  /** goes on after "Container NAME": `exited successfully` */
+  readonly text: string;
+}
+
+export interface Machine {
+  readonly name: string;
+  /** process id of the monitor */
+  readonly monitorPid: number;
+  /** Sends a signal to the guest's PID 1; false when it has gone. */
+  signal(number: number): boolean;
+  /** Ends the guest: in order the first time, where its init knows how; at once the second time. True for the first. */
+  terminate(): boolean;
+  /** Resolves when nothing of the guest is left; rejects with StepError when it could not be started. */
+  readonly ended: Promise<MachineEnd>;
+}
+
+/**
+ * Carries out a plan.
+ * @throws TreeError when another machine has the tree
+ * @throws StepError when the monitor cannot be started
+ */
+export function startMachine(plan: LaunchPlan, options: MachineOptions): Machine {
+  const native = addon();
+  const lock = takeLock(options.tree, options.readOnly);
+  const interactive = plan.monitor.console === 'interactive';
+  if (interactive) native.saveTerminal();
+  let guest: RunningGuest;
+  try {
+    const stdout = options.stdout ?? 1;
+    guest = startPlan(
+      plan,
+      { lockFd: lock, stdout, env: monitorEnvironment(plan) },
+      {
+        ...(options.onStarted === undefined ? {} : { onStarted: options.onStarted }),
+        ...(options.onRebooting === undefined ? {} : { onRebooting: options.onRebooting }),
+        onNotify: (text) => hearNotification(text, options),
+      },
+    );
+  } finally {
+    // The monitor has its own copy: the lock lasts as long as the guest, even when this process is killed.
+    native.closeFd(lock);
+  }
+  debug('machine', '%s: monitor %d', plan.machine, guest.monitorPid);
+  let asked = false;
+  return {
+    name: plan.machine,
+    monitorPid: guest.monitorPid,
+    signal: (number) => guest.signal(number),
+    terminate() {
+      const first = !asked && plan.monitor.killSignal !== 0;
+      asked = true;
+      guest.signal(first ? plan.monitor.killSignal : SIGKILL);
+      return first;
+    },
+    ended: guest.ended.then((end) => {
+      if (end.kind === 'monitor-lost') {
+        // What the monitor would have done last.
+        if (interactive) native.restoreTerminal();
+        removeCgroups(plan);
+      }
+      return machineEnd(end);
+    }),
+  };
+}
+
+/**
+ * The tree's lock: exclusive, unless it is not written to.
+ * @returns a descriptor; the lock lasts as long as any copy of it
+ * @throws TreeError when another machine has the tree
+ */
+export function takeLock({ path, identity }: Pick<TreeFacts, 'path' | 'identity'>, readOnly: boolean): number {
+  const lock = addon().lockTree(path, !readOnly, identity);
+  if (lock >= 0) return lock;
+  const { name, text } = describeErrno(lock);
+  switch (name) {
+    case 'EAGAIN':
+      throw new TreeError(`cannot use the tree ${path}: it is busy`, {
+        code: 'EBUSY',
+        path,
+        hint: 'another machine runs in it; machines that share a tree need --read-only',
+      });
+    case 'ESTALE':
+      throw new TreeError(`cannot use the tree ${path}: it was replaced by another one meanwhile`, {
+        code: name,
+        path,
+      });
+    default:
+      throw new TreeError(`cannot open the tree ${path}: ${text}`, { code: name, path });
+  }
+}
+
+/** What the monitor, and a stub PID 1, show as their environment. */
+export function monitorEnvironment(plan: LaunchPlan): string[] {
+  const exec = plan.inner.find((step) => step.op === 'exec');
+  const uuid = exec?.env.find((variable) => variable.startsWith('container_uuid='));
+  return ['container=tsnspawn', ...(uuid === undefined ? [] : [uuid])];
+}
+
+function hearNotification(text: string, options: MachineOptions): void {
+  for (const line of text.split('\n')) {
+    if (line === 'READY=1') options.onReady?.();
+    if (line.startsWith('STATUS=')) options.onStatus?.(line.slice('STATUS='.length));
+  }
+}
+
+function machineEnd(end: GuestEnd): MachineEnd {
+  switch (end.kind) {
+    case 'exited':
+      if (end.status === 0) return { status: 0, text: 'exited successfully' };
+      return { status: end.status, text: `failed with error code ${end.status}` };
+    case 'escaped':
+      return { status: 1, text: 'has been killed from the terminal' };
+    case 'monitor-lost':
+      return { status: 1, text: `has been killed with its monitor (signal ${end.signal})` };
+    case 'signaled':
+      // How the kernel shows reboot(2) of a PID namespace: pid_namespaces(7).
+      if (end.signal === SIGINT) return { status: 0, text: 'has been shut down' };
+      if (end.signal === SIGHUP) return { status: EXIT_RESTART, text: 'has been rebooted' };
+      return { status: 1, text: `terminated by signal ${end.signal}` };
+  }
+}
+
+/** Removes the cgroups of a plan whose monitor was killed. Its processes are gone: the kernel took them along. */
+function removeCgroups(plan: LaunchPlan): void {
+  for (const step of plan.host) {
+    if (step.op === 'cgroup') removeCgroup(step.mount + step.path);
+  }
+}
+
+function removeCgroup(path: string): void {
+  try {
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeCgroup(join(path, entry.name));
+    }
+    rmdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') debug('machine', '%s: %o', path, error);
+  }
+}

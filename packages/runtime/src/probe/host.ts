@@ -1,0 +1,120 @@
+// What this host lets this user do, found by looking and trying. On the launch path: a handful of small reads, no more.
+
+import { readlinkSync, realpathSync, statSync } from 'node:fs';
+import { arch } from 'node:process';
+import {
+  CAPABILITIES,
+  type DeviceNumber,
+  type HostFacts,
+  type OsRelease,
+  RLIMITS,
+  type Rlimit,
+  type RlimitName,
+  type RlimitValue,
+  UnsupportedError,
+} from '@tsnspawn/core';
+import { addon } from '@tsnspawn/native';
+import { probeCgroups } from './cgroup';
+import { parseMountinfo } from './mountinfo';
+import { parseOsRelease } from './os-release';
+
+/** Facts about the host and the caller. */
+export function probeHost(): HostFacts {
+  const [permitted, bounding] = addon().capabilities();
+  const mounts = parseMountinfo(read('/proc/self/mountinfo'), ['cgroup', 'cgroup2', 'selinuxfs']);
+  const release = osRelease();
+  const initLimits = limitsOf(1);
+  const selinux = mounts.find(({ fs }) => fs === 'selinuxfs')?.path;
+  return {
+    euid: process.geteuid?.() ?? 0,
+    capabilities: { permitted: capabilityNames(permitted), bounding: capabilityNames(bounding) },
+    hardLimits: hardLimits(limitsOf(0)),
+    initLimits: { NPROC: initLimits.NPROC, SIGPENDING: initLimits.SIGPENDING },
+    cgroup: probeCgroups(read('/proc/self/cgroup'), mounts),
+    stdinTty: addon().isTerminal(0),
+    stdoutTty: addon().isTerminal(1),
+    env: process.env,
+    cwd: process.cwd(),
+    osRelease: release.fields,
+    ...(release.path === undefined ? {} : { osReleasePath: release.path }),
+    architectures: architectures(),
+    devices: { ...device('tun', '/dev/net/tun'), ...device('fuse', '/dev/fuse') },
+    ...(selinux === undefined ? {} : { selinuxMount: selinux }),
+  };
+}
+
+function read(path: string): string {
+  const text = addon().readText(path);
+  if (text === undefined) throw new UnsupportedError(`cannot read ${path}: is /proc mounted?`, { path });
+  return text;
+}
+
+/** A random (version 4) UUID from the kernel. node:crypto would do it too, and take 3 ms to load. */
+export function randomUuid(): string {
+  return read('/proc/sys/kernel/random/uuid').trim();
+}
+
+/** A capability set as names. */
+function capabilityNames([low, high]: readonly [number, number]): string[] {
+  return CAPABILITIES.filter((_, bit) => ((bit < 32 ? low >>> bit : high >>> (bit - 32)) & 1) === 1);
+}
+
+/** Limits of a process; of another one than this nothing is known without privileges. */
+function limitsOf(pid: number): { [name in RlimitName]?: Rlimit } {
+  const values = addon().limits(pid);
+  const limits: { [name in RlimitName]?: Rlimit } = {};
+  RLIMITS.forEach((name, index) => {
+    const soft = values[2 * index];
+    const hard = values[2 * index + 1];
+    if (soft !== undefined && hard !== undefined) limits[name] = { soft: limitValue(soft), hard: limitValue(hard) };
+  });
+  return limits;
+}
+
+function limitValue(value: number): RlimitValue {
+  return value === Number.POSITIVE_INFINITY ? 'infinity' : value;
+}
+
+function hardLimits(limits: { readonly [name in RlimitName]?: Rlimit }): HostFacts['hardLimits'] {
+  const hard: { [name in RlimitName]?: RlimitValue } = {};
+  for (const [name, limit] of Object.entries(limits)) hard[name as RlimitName] = limit.hard;
+  return hard;
+}
+
+function osRelease(): { fields: OsRelease; path?: string } {
+  for (const candidate of ['/etc/os-release', '/usr/lib/os-release']) {
+    try {
+      const path = realpathSync.native(candidate);
+      return { fields: parseOsRelease(read(path)), path };
+    } catch {
+      // the other place, or none
+    }
+  }
+  return { fields: {} };
+}
+
+function architectures(): string[] {
+  switch (arch) {
+    case 'x64':
+      return ['x86_64', 'i686'];
+    case 'arm64':
+      return ['aarch64', 'armv8l'];
+    default:
+      return [arch];
+  }
+}
+
+function device(name: 'tun' | 'fuse', path: string): { [name: string]: DeviceNumber } {
+  if (!addon().canOpen(path)) return {};
+  const { rdev } = statSync(path);
+  return { [name]: { major: (rdev >> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00) } };
+}
+
+/** The target of a link of the host, or undefined. */
+export function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+// From a plan to an exit status, as a foreground command does it.
+
+import type { LaunchPlan, TreeFacts } from '@tsnspawn/core';
+import { failureOf, supervisePlan } from '@tsnspawn/native';
+import { monitorEnvironment, takeLock } from './machine';
+
+export interface SuperviseOptions {
+  readonly tree: Pick<TreeFacts, 'path' | 'identity'>;
+  /** the tree is not written to: others may use it at the same time */
+  readonly readOnly: boolean;
+  /** no messages but errors */
+  readonly quiet: boolean;
+  /** READY=1 goes to the service manager when the guest says it, instead of when it starts */
+  readonly notifyReady: boolean;
+  /** tells the user a line, without a newline, while the terminal still is in its usual mode */
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Runs a guest until it ends, and this process with it, by the status that the guest's end means. SIGTERM, SIGINT and SIGHUP shut
+ * a booted guest down in order; a second one kills it. It never returns: Node makes room for native/src/supervisor.
+ * @throws TreeError when another machine has the tree
+ * @throws StepError when the guest could not be started
+ */
+export function supervise(plan: LaunchPlan, options: SuperviseOptions): never {
+  const failure = failureOf(plan);
+  if (failure !== undefined) throw failure;
+  const lockFd = takeLock(options.tree, options.readOnly);
+  if (plan.monitor.console === 'interactive' && !options.quiet) {
+    // Elsewhere the supervisor says it, once the guest runs: an error then stands alone.
+    options.say(`Spawning container ${plan.machine} on ${options.tree.path}.`);
+    options.say('Press Ctrl-] three times within 1s to kill the container.');
+  }
+  return supervisePlan(plan, { ...options, tree: options.tree.path, lockFd, env: monitorEnvironment(plan) });
+}

@@ -1,0 +1,51 @@
+// Machines for one test each: started, handed to the test, and gone at its end, however that comes about.
+
+import {
+  descendantsOf,
+  type Running,
+  type StartOptions,
+  startOnTerminal,
+  startScript,
+  startTsnspawn,
+} from './launcher';
+
+/** Runs the test with the machine; what still runs at its end is killed. */
+export async function withRunning<T>(running: Running, body: (running: Running) => Promise<T>): Promise<T> {
+  try {
+    return await body(running);
+  } catch (error) {
+    if (error instanceof Error) error.message += `\n--- output of the command ---\n${running.output.slice(-4000)}`;
+    throw error;
+  } finally {
+    if (running.child.exitCode === null && running.child.signalCode === null) {
+      // script(1) has the launcher below it: that would otherwise only hear a hang-up, and shut down in its own time
+      for (const pid of [running.pid, ...descendantsOf(running.pid)]) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {} // gone already
+      }
+    }
+    await running.exited;
+  }
+}
+
+export function withMachine<T>(
+  args: readonly string[],
+  body: (running: Running) => Promise<T>,
+  options: StartOptions = {},
+): Promise<T> {
+  return withRunning(startTsnspawn(args, options), body);
+}
+
+export function withTerminal<T>(
+  args: readonly string[],
+  body: (running: Running) => Promise<T>,
+  size?: { rows: number; columns: number },
+): Promise<T> {
+  return withRunning(startOnTerminal(args, size), body);
+}
+
+/** A shell script on a terminal of its own. */
+export function withScript<T>(script: string, body: (running: Running) => Promise<T>): Promise<T> {
+  return withRunning(startScript(script), body);
+}

@@ -1,0 +1,42 @@
+// Trees to test with. Each kind is made once for a checkout, by the project's own bootstrapper; a test works on a copy of
+// its own, because a machine has its tree for itself.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { TSNSPAWN } from './launcher';
+
+export type Kind = 'busybox' | 'host' | 'bookworm' | 'trixie' | 'sid';
+
+const HOME = join(process.cwd(), 'build/trees');
+
+const ARGUMENTS: Readonly<Record<Kind, readonly string[]>> = {
+  busybox: ['--variant=busybox', 'stable'],
+  host: ['--variant=host', 'host'],
+  bookworm: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'bookworm'],
+  trixie: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'trixie'],
+  sid: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'sid'],
+};
+
+/** The tree of this kind that all tests share: to be looked at, or copied. Made at the first call. */
+export function sharedTree(kind: Kind): string {
+  const path = join(HOME, kind);
+  mkdirSync(HOME, { recursive: true });
+  if (existsSync(path)) return path;
+  const [last, ...options] = [...ARGUMENTS[kind]].reverse();
+  // flock(1): test files run side by side and want the same tree.
+  const make = `test -e '${path}' || exec '${TSNSPAWN}' bootstrap ${options.reverse().join(' ')} ${last} '${path}'`;
+  const { status, stderr } = spawnSync('flock', [`${path}.lock`, 'sh', '-c', make], { timeout: 300_000 });
+  if (status !== 0) throw new Error(`cannot make the ${kind} tree: ${stderr}`);
+  return path;
+}
+
+/** A copy that belongs to the calling test file; it goes when the process ends. */
+export function ownTree(kind: Kind, name: string = kind): string {
+  const shared = sharedTree(kind);
+  const home = mkdtempSync(join(HOME, `.${kind}-`));
+  process.on('exit', () => rmSync(home, { recursive: true, force: true }));
+  const path = join(home, name);
+  execFileSync('cp', ['-a', '--reflink=auto', shared, path]);
+  return path;
+}

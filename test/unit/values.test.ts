@@ -1,0 +1,133 @@
+import { parseArguments, UsageError } from '@tsnspawn/core';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { spec } from './fixtures';
+
+/** Each value is refused with an error that names the option and the value. */
+function refuses(option: string, values: readonly string[], reason?: RegExp): void {
+  for (const value of values) {
+    try {
+      parseArguments([`${option}=${value}`], {});
+      assert.unreachable(`accepted ${option}=${value}`);
+    } catch (error) {
+      assert.instance(error, UsageError, `${option}=${value}: ${error}`);
+      const { message } = error as UsageError;
+      assert.ok(message.startsWith(`bad value '${value}' for ${option}: `), message);
+      if (reason !== undefined) assert.match(message, reason);
+    }
+  }
+}
+
+test('booleans are those of systemd, in any case', () => {
+  for (const yes of ['1', 'yes', 'Y', 'true', 't', 'On'])
+    assert.is(spec(`--notify-ready=${yes}`).notifyReady, true, yes);
+  for (const no of ['0', 'no', 'N', 'false', 'f', 'OFF'])
+    assert.is(spec(`--notify-ready=${no}`).notifyReady, false, no);
+  refuses('--notify-ready', ['', '2', 'yess'], /neither yes nor no/);
+});
+
+test('machine and host names follow the rules of host names', () => {
+  for (const name of ['a', 'web-1', 'a.b_c', 'x'.repeat(64)]) assert.is(spec(`--machine=${name}`).machine, name);
+  refuses('--machine', ['', '-a', 'a-', 'a..b', '.a', 'a.', 'a b', 'a/b', 'x'.repeat(65)]);
+  refuses('--hostname', ['ö']);
+});
+
+test('a uuid is 32 hex digits or dashed, and not all zero', () => {
+  const plain = '0123456789abcdef0123456789abcdef';
+  assert.is(spec(`--uuid=${plain.toUpperCase()}`).uuid, plain);
+  assert.is(spec('--uuid=01234567-89ab-cdef-0123-456789abcdef').uuid, plain);
+  refuses('--uuid', ['', '123', `${plain}0`, '0'.repeat(32), '0123456-789ab-cdef-0123-456789abcdef']);
+});
+
+test('a working directory is absolute, plain and not in an api file system', () => {
+  assert.is(spec('--chdir=/srv/x/').chdir, '/srv/x');
+  assert.is(spec('--chdir=/processes').chdir, '/processes');
+  refuses('--chdir', ['', 'srv', '/a/../b', '/a/./b', '/a//b', '/proc', '/sys/kernel', '/dev/']);
+});
+
+test('a user is a name or a number that the kernel can take', () => {
+  for (const user of ['root', '0', '1000', 'www-data', 'user.name', '4294967294'])
+    assert.is(spec(`--user=${user}`).user, user);
+  refuses('--user', ['', '65535', '4294967295', '99999999999', 'a:b', 'a/b', 'a b', '-x']);
+});
+
+test('a variable needs a valid name, and its value may hold anything', () => {
+  assert.equal(spec('-E', 'A=b=c').env, [{ name: 'A', value: 'b=c' }]);
+  assert.equal(spec('-E', 'EMPTY=').env, [{ name: 'EMPTY', value: '' }]);
+  refuses('--setenv', ['', '=x', '1A=x', 'A-B=x']);
+});
+
+test('a bind is SRC, SRC:DST or SRC:DST:OPTS with escaped colons', () => {
+  const [mount] = spec('--bind=/a\\:b:/c\\:d:norbind').mounts;
+  assert.equal(mount, {
+    kind: 'bind',
+    source: '/a:b',
+    inTree: false,
+    readOnly: false,
+    recursive: false,
+    destination: '/c:d',
+  });
+  assert.equal(spec('--bind=rel').mounts[0], {
+    kind: 'bind',
+    source: 'rel',
+    inTree: false,
+    readOnly: false,
+    recursive: true,
+  });
+  const [inTree] = spec('--bind-ro=+/usr/share:/mnt').mounts;
+  assert.ok(inTree?.kind === 'bind' && inTree.inTree && inTree.source === '/usr/share' && inTree.readOnly);
+});
+
+test('a bind that cannot be meant is refused', () => {
+  refuses('--bind', ['', ':/x', '/a:rel', '/a:/b/../c', '/a:/', '/', '+usr:/x', '+/../x:/y', '/a:/b:rbind:more']);
+  refuses('--bind', ['/a:/b:idmap'], /unknown bind option idmap/);
+  refuses('--tmpfs', ['', 'rel', '/', '/a/../b']);
+});
+
+test('signals are names with or without SIG, numbers, and places in the real-time range', () => {
+  const signals = {
+    TERM: 15,
+    SIGTERM: 15,
+    sigterm: 15,
+    '9': 9,
+    'RTMIN+3': 37,
+    'SIGRTMIN+3': 37,
+    RTMIN: 34,
+    'RTMAX-1': 63,
+  };
+  for (const [text, number] of Object.entries(signals))
+    assert.is(spec(`--kill-signal=${text}`).killSignal, number, text);
+  refuses('--kill-signal', ['', '0', '65', 'NOPE', 'RTMIN-1', 'RTMAX+1', 'RTMIN+31', '1.5'], /no such signal/);
+});
+
+test('limits know their units, infinity, and soft values up to the hard one', () => {
+  assert.equal(spec('--rlimit=NOFILE=10', '--rlimit=RLIMIT_STACK=8M:infinity', '--rlimit=NICE=-5').rlimits, {
+    NOFILE: { soft: 10, hard: 10 },
+    STACK: { soft: 8388608, hard: 'infinity' },
+    NICE: { soft: 25, hard: 25 },
+  });
+  refuses('--rlimit', [
+    'NOFILE',
+    'NOFILE=',
+    'nofile=1',
+    'FOO=1',
+    'NOFILE=2:1',
+    'NOFILE=infinity:1',
+    'NOFILE=1K',
+    'CORE=-1',
+  ]);
+});
+
+test('the oom score adjustment goes from -1000 to 1000', () => {
+  assert.is(spec('--oom-score-adjust=-1000').oomScoreAdjust, -1000);
+  refuses('--oom-score-adjust', ['', '1001', '-1001', '1.5', 'x']);
+});
+
+test('words of a fixed set are refused with the set', () => {
+  refuses('--console', ['tty', ''], /not one of interactive, read-only, passive, pipe, autopipe/);
+  refuses('--personality', ['arm'], /x86, x86-64/);
+  refuses('--dry-run', ['xml'], /text, json/);
+  refuses('--capability', ['net_admin,bogus'], /no capability is named bogus/);
+});
+
+test.run();
