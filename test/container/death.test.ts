@@ -18,7 +18,7 @@ import {
   processes,
   processesOf,
 } from '../support/footprint';
-import { eventually, quoted, startTsnspawn, TSNSPAWN } from '../support/launcher';
+import { eventually, quoted, Running, startTsnspawn, TSNSPAWN } from '../support/launcher';
 import { withMachine, withRunning, withScript } from '../support/machines';
 import { needs, only } from '../support/needs';
 import { ownTree } from '../support/trees';
@@ -177,7 +177,9 @@ for (const [ending, { end, outcome }] of Object.entries(ENDINGS)) {
       cd /sys/fs/cgroup && i=0
       while [ $i -lt 500 ]; do mkdir c && cd c || exit; i=$((i + 1)); done
       sleep 1000 & echo $i deep; wait`;
-    return withMachine(['-q', '-D', tree, 'sh', '-c', script], async (running) => {
+    // more of them than descriptors
+    const limited = ['-c', 'ulimit -n 256 && exec "$@"', 'sh', TSNSPAWN, '-q', '-D', tree, 'sh', '-c', script];
+    return withRunning(new Running('sh', limited), async (running) => {
       await running.until(/500 deep/);
       const footprint = footprintOf(running);
       assert.is(cgroupsOf(footprint.launcher).length, 1);

@@ -46,13 +46,14 @@ export interface StartOptions {
   /** seconds; default 60 */
   readonly timeout?: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** false: standard output, a socket, is left to fill up while the command runs */
+  /** false: standard output, a socket, is left to fill up, until dropOutput() */
   readonly readsOutput?: boolean;
 }
 
 /** A command that is running. */
 export class Running {
   readonly child: ChildProcess;
+  readonly readsOutput: boolean;
   #output = '';
   #heard: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -64,7 +65,10 @@ export class Running {
       this.#output += data.toString();
       this.#wake();
     };
-    if (options.readsOutput !== false) this.child.stdout?.on('data', hear);
+    this.readsOutput = options.readsOutput !== false;
+    if (this.readsOutput) this.child.stdout?.on('data', hear);
+    // A listener that does not read: without one Node would empty the socket as soon as the command has ended.
+    else this.child.stdout?.on('readable', () => {});
     this.child.stderr?.on('data', hear);
     // A test that waits for something that never comes ends here, with what there was instead.
     this.#timer = setTimeout(() => this.child.kill('SIGKILL'), (options.timeout ?? 60) * 1000);
@@ -79,6 +83,11 @@ export class Running {
 
   get pid(): number {
     return this.child.pid as number;
+  }
+
+  /** Closes a standard output that is not read. */
+  dropOutput(): void {
+    this.child.stdout?.destroy();
   }
 
   get output(): string {

@@ -25,6 +25,7 @@ export async function withRunning<T>(running: Running, body: (running: Running) 
         } catch {} // gone already
       }
     }
+    if (!running.readsOutput) running.dropOutput();
     await running.exited;
   }
 }
