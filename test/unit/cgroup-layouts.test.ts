@@ -92,7 +92,7 @@ test("the guest's own cgroup lies below the launcher's, by machine and process i
 });
 
 test('a launcher in the root cgroup gives a path with a single slash', () => {
-  const [step] = stepsOf(planOf(['-b'], host({ cgroup: V2 })).host, 'cgroup');
+  const [step] = stepsOf(planOf(['-b'], host({ cgroup: V2 })).outer, 'cgroup');
   assert.is(step?.path, '/tsnspawn-debian-tree-77');
 });
 
@@ -100,7 +100,7 @@ test('in the legacy layout only name=systemd is written, and the tmpfs is closed
   const facts = host({ cgroup: V1 });
   const plan = lower(viewOf(['-b'], facts), facts, RUN);
   assert.equal(
-    stepsOf(plan.host, 'cgroup').map(({ mount, path }) => mount + path),
+    stepsOf(plan.outer, 'cgroup').map(({ mount, path }) => mount + path),
     ['/sys/fs/cgroup/systemd/user.slice/tsnspawn-debian-tree-77'],
   );
   const mounts = stepsOf(plan.inner, 'mount').filter(({ fs }) => fs === 'cgroup');
@@ -122,7 +122,7 @@ test('in the legacy layout only name=systemd is written, and the tmpfs is closed
 
 test('without cgroups there is neither a cgroup nor a namespace for one', () => {
   const plan = planOf(['true'], host({ cgroup: NONE }));
-  assert.equal(plan.host, []);
+  assert.equal(stepsOf(plan.outer, 'cgroup'), []);
   assert.is(stepsOf(plan.inner, 'unshareCgroup').length, 0);
 });
 

@@ -64,8 +64,6 @@ on the host, before the container exists
   1  open /srv/debian-tree
   2  open /usr/lib/os-release (ro,nosuid,nodev,noexec)
   3  open /data
-
-on the host, the place of its first process
   4  make the cgroup /sys/fs/cgroup/user.slice/tsnspawn-debian-tree-77
 
 in the container

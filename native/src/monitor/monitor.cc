@@ -33,10 +33,9 @@ class Watch {
     const Plan& plan = context_.plan;
     int cgroup = -1;
     if (!runAll(wire::Side::kOuter, plan.outer(), plan.header().outerCount)) return abandon();
-    if (!runAll(wire::Side::kHost, plan.host(), plan.header().hostCount)) return abandon();
     const wire::Step* birth = nullptr;
-    for (uint32_t i = 0; i < plan.header().hostCount; i++) {
-      const wire::Step& step = plan.host()[i];
+    for (uint32_t i = 0; i < plan.header().outerCount; i++) {
+      const wire::Step& step = plan.outer()[i];
       if (step.op == wire::Op::kCgroup && step.flags & wire::kInto && isCgroup2(context_.slots[step.as])) birth = &step;
     }
     if (birth) cgroup = context_.slots[birth->as];
@@ -51,14 +50,16 @@ class Watch {
       reportClone(pid_);
       return abandon();
     }
-    for (uint32_t i = 0; i < plan.header().hostCount; i++) {
-      const wire::Step& step = plan.host()[i];
+    for (uint32_t i = 0; i < plan.header().outerCount; i++) {
+      const wire::Step& step = plan.outer()[i];
       if (step.op != wire::Op::kCgroup || !(step.flags & wire::kInto) || &step == birth) continue;
       if (long error = enterCgroup(context_, step, pid_); error < 0) {
-        report(wire::Side::kHost, static_cast<int>(i), error, context_.about);
+        report(wire::Side::kOuter, static_cast<int>(i), error, context_.about);
         return abandon();
       }
     }
+    // Where the guest is needed to say what is meant: the maps of its ids, its network.
+    if (!runAll(wire::Side::kHost, plan.host(), plan.header().hostCount)) return abandon();
     // Detached mounts that the guest has not taken yet die with the last descriptor; it has its own copies of these.
     context_.closeSlots();
     if (long error = letGuestGo(channel_); error < 0) {
@@ -210,8 +211,8 @@ class Watch {
 
   void removeCgroups() {
     const Plan& plan = context_.plan;
-    for (uint32_t i = 0; i < plan.header().hostCount; i++)
-      if (plan.host()[i].op == wire::Op::kCgroup) removeCgroup(plan, plan.host()[i]);
+    for (uint32_t i = 0; i < plan.header().outerCount; i++)
+      if (plan.outer()[i].op == wire::Op::kCgroup) removeCgroup(plan, plan.outer()[i]);
   }
 
   Context context_;

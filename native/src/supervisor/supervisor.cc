@@ -167,8 +167,8 @@ class Supervisor {
     if (!ended_) {
       // Somebody killed the monitor, and the kernel the guest with it: what the monitor would have done last.
       restoreTerminal();
-      for (uint32_t i = 0; i < plan_.header().hostCount; i++)
-        if (plan_.host()[i].op == wire::Op::kCgroup) removeCgroup(plan_, plan_.host()[i]);
+      for (uint32_t i = 0; i < plan_.header().outerCount; i++)
+        if (plan_.outer()[i].op == wire::Op::kCgroup) removeCgroup(plan_, plan_.outer()[i]);
       if (failed_) return 1;
       if (atOnce_) {
         say(line.add("has been killed."));

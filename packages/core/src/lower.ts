@@ -35,8 +35,8 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     machine: view.machine,
     clone: { monitor: ['pid'], guest },
     stub: view.payload.stub,
-    outer: [openRoot(source, readOnly), ...filesystem.outer],
-    host: cgroup.host,
+    outer: [openRoot(source, readOnly), ...filesystem.outer, ...cgroup.host],
+    host: [],
     inner: [
       // after the placement by the host side: the namespace's root is the cgroup that its maker is in
       ...cgroup.unshare,

@@ -173,9 +173,10 @@ export interface LaunchPlan {
   };
   /** PID 1 is a stub that reaps, and the payload is PID 2 (`--as-pid2`). */
   readonly stub: boolean;
-  /** the monitor, before the guest's first process is made: opens what is reached on the host only */
+  /** the monitor, before the guest's first process is made: opens what is reached on the host only, and makes the cgroups. The
+   *  first process is born in one, or put there while it waits to go on */
   readonly outer: readonly Step[];
-  /** the monitor, next: makes the cgroups. The first process is born in one, or put there while it waits to go on */
+  /** the monitor, while the guest's first process waits: what needs its namespaces (maps of ids, network interfaces) */
   readonly host: readonly Step[];
   /** the guest's first process, in all of its namespaces, up to the exec of the payload */
   readonly inner: readonly Step[];

@@ -156,7 +156,7 @@ function machineEnd(end: GuestEnd): MachineEnd {
 
 /** Removes the cgroups of a plan whose monitor was killed. Its processes are gone: the kernel took them along. */
 function removeCgroups(plan: LaunchPlan): void {
-  for (const step of plan.host) {
+  for (const step of plan.outer) {
     if (step.op === 'cgroup') removeCgroup(step.mount + step.path);
   }
 }

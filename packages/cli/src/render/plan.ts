@@ -17,7 +17,7 @@ export function renderPlan(plan: LaunchPlan): string {
   ];
   const sections = [
     { title: 'on the host, before the container exists', steps: plan.outer },
-    { title: 'on the host, the place of its first process', steps: plan.host },
+    { title: 'on the host, while its first process waits', steps: plan.host },
     { title: 'in the container', steps: plan.inner },
   ].filter(({ steps }) => steps.length > 0);
 
