@@ -74,8 +74,8 @@ test('the layout that was asked for by name is given or refused', () => {
 });
 
 test("the guest's own cgroup lies below the launcher's, by machine and process id", () => {
-  const { host: steps, inner } = planOf(['-b'], host({ cgroup: HYBRID }));
-  assert.equal(steps, [
+  const { outer, inner } = planOf(['-b'], host({ cgroup: HYBRID }));
+  assert.equal(stepsOf(outer, 'cgroup'), [
     {
       op: 'cgroup',
       mount: '/sys/fs/cgroup/unified',

@@ -61,26 +61,27 @@ test('a bind is SRC, SRC:DST or SRC:DST:OPTS with escaped colons', () => {
   const [mount] = spec('--bind=/a\\:b:/c\\:d:norbind').mounts;
   assert.equal(mount, {
     kind: 'bind',
-    source: '/a:b',
-    inTree: false,
+    source: { path: '/a:b', inTree: false },
     readOnly: false,
     recursive: false,
+    ids: 'none',
     destination: '/c:d',
   });
   assert.equal(spec('--bind=rel').mounts[0], {
     kind: 'bind',
-    source: 'rel',
-    inTree: false,
+    source: { path: 'rel', inTree: false },
     readOnly: false,
     recursive: true,
+    ids: 'none',
   });
   const [inTree] = spec('--bind-ro=+/usr/share:/mnt').mounts;
-  assert.ok(inTree?.kind === 'bind' && inTree.inTree && inTree.source === '/usr/share' && inTree.readOnly);
+  assert.ok(inTree?.kind === 'bind' && inTree.readOnly);
+  assert.equal(inTree.source, { path: '/usr/share', inTree: true });
 });
 
 test('a bind that cannot be meant is refused', () => {
-  refuses('--bind', ['', ':/x', '/a:rel', '/a:/b/../c', '/a:/', '/', '+usr:/x', '+/../x:/y', '/a:/b:rbind:more']);
-  refuses('--bind', ['/a:/b:idmap'], /unknown bind option idmap/);
+  refuses('--bind', ['', ':', '/a:rel', '/a:/b/../c', '/a:/', '/', '+usr:/x', '+/../x:/y', '/a:/b:rbind:more']);
+  refuses('--bind', ['/a:/b:idmapped'], /unknown bind option idmapped/);
   refuses('--tmpfs', ['', 'rel', '/', '/a/../b']);
 });
 

@@ -12,7 +12,6 @@ export type Reading =
   | { readonly kind: 'version' }
   | { readonly kind: 'list'; readonly list: ListName };
 
-const ROWS: readonly OptionRow[] = OPTIONS;
 const SEE_HELP = 'tsnspawn --help lists the options';
 
 /**
@@ -91,14 +90,16 @@ function take(settings: Settings, row: OptionRow, shown: string, text: string): 
   return undefined;
 }
 
-function namesOf(row: OptionRow): readonly string[] {
-  return [row.long, ...(row.also ?? [])];
+/** The long names of a row. */
+export function namesOf(row: OptionRow): readonly string[] {
+  return [...(row.long === undefined ? [] : [row.long]), ...(row.also ?? [])];
 }
 
 function findLong(name: string): OptionRow {
-  const exact = ROWS.find((row) => namesOf(row).includes(name));
+  const exact = OPTIONS.find((row) => namesOf(row).includes(name));
   if (exact !== undefined) return exact;
-  const matches = name === '' ? [] : ROWS.filter((row) => namesOf(row).some((candidate) => candidate.startsWith(name)));
+  const matches =
+    name === '' ? [] : OPTIONS.filter((row) => namesOf(row).some((candidate) => candidate.startsWith(name)));
   const [only] = matches;
   if (only !== undefined && matches.length === 1) return only;
   const option = `--${name}`;
@@ -114,7 +115,7 @@ function findLong(name: string): OptionRow {
 }
 
 function findShort(letter: string): OptionRow {
-  const row = ROWS.find((candidate) => candidate.short === letter);
+  const row = OPTIONS.find((candidate) => candidate.short === letter);
   if (row !== undefined) return row;
   throw new UsageError(`unknown option -${letter}`, { option: `-${letter}`, hint: SEE_HELP });
 }
@@ -123,7 +124,7 @@ function findShort(letter: string): OptionRow {
 function nearest(name: string): string | undefined {
   let best: string | undefined;
   let fewest = Math.min(3, Math.ceil(name.length / 3)) + 1;
-  for (const candidate of ROWS.flatMap(namesOf)) {
+  for (const candidate of OPTIONS.flatMap(namesOf)) {
     const edits = distance(name, candidate);
     if (edits < fewest) [best, fewest] = [candidate, edits];
   }

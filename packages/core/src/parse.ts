@@ -3,7 +3,7 @@
 import { UsageError } from './errors';
 import { getopt } from './getopt';
 import type { ListName, Settings } from './options';
-import type { ContainerSpec } from './spec';
+import type { ContainerSpec, NetworkSpec } from './spec';
 import { parseBoolean } from './values';
 
 /** What a command line asks for. */
@@ -32,6 +32,13 @@ export function parseArguments(argv: readonly string[], env: Environment): Invoc
   const reading = getopt(argv);
   if (reading.kind !== 'settings') return reading;
   const { settings, payload } = reading;
+  for (const [option, asked] of [
+    ['--oci-bundle', settings.ociBundle !== undefined],
+    ['--settings', settings.settings !== undefined && settings.settings !== false],
+    ['--cleanup', settings.cleanup === true],
+  ] as const) {
+    if (asked) throw new UsageError(`${option} does not work yet`, { option });
+  }
   const spec = specFrom(settings, payload, env);
   const quiet = settings.quiet === true;
   return settings.dryRun === undefined
@@ -39,16 +46,24 @@ export function parseArguments(argv: readonly string[], env: Environment): Invoc
     : { kind: 'launch', spec, quiet, dryRun: settings.dryRun };
 }
 
-function specFrom(settings: Settings, payload: readonly string[], env: Environment): ContainerSpec {
+/** The spec that settings mean together with the payload's words and the caller's variables. */
+export function specFrom(settings: Settings, payload: readonly string[], env: Environment): ContainerSpec {
   if (settings.boot === true && settings.asPid2 === true) {
     throw new UsageError('--boot and --as-pid2 exclude each other', {
       option: '--as-pid2',
       hint: 'an init wants to be PID 1',
     });
   }
-  const unifiedCgroup = fromEnvironment(env, 'SYSTEMD_NSPAWN_UNIFIED_HIERARCHY');
+  const variable = (name: string): boolean | undefined => fromEnvironment(env, name);
   return {
     ...present('directory', settings.directory),
+    ...present('image', settings.image),
+    ...present('template', settings.template),
+    ephemeral: settings.ephemeral ?? false,
+    ...present('rootHash', settings.rootHash),
+    ...present('rootHashSignature', settings.rootHashSignature),
+    ...present('verityData', settings.verityData),
+    ...present('imagePolicy', settings.imagePolicy),
     ...present('machine', settings.machine),
     start: settings.boot === true ? 'boot' : settings.asPid2 === true ? 'pid2' : 'pid1',
     command: payload,
@@ -58,23 +73,90 @@ function specFrom(settings: Settings, payload: readonly string[], env: Environme
     ...present('hostname', settings.hostname),
     ...present('uuid', settings.uuid),
     ...present('console', settings.console),
+    ...present('background', settings.background),
     ...present('killSignal', settings.killSignal),
     notifyReady: settings.notifyReady ?? false,
     keepUnit: settings.keepUnit ?? false,
+    register: settings.register ?? 'auto',
+    ...present('slice', settings.slice),
+    properties: settings.properties ?? [],
     readOnly: settings.readOnly ?? false,
+    volatile: settings.volatile ?? 'no',
+    ...present('pivotRoot', settings.pivotRoot),
     mounts: settings.mounts ?? [],
-    tmpfsTmp: fromEnvironment(env, 'SYSTEMD_NSPAWN_TMPFS_TMP') ?? true,
-    privateNetwork: settings.privateNetwork ?? false,
+    bindUsers: (settings.bindUsers ?? []).flat(),
+    bindUserShell: settings.bindUserShell ?? false,
+    bindUserGroups: (settings.bindUserGroups ?? []).flat(),
+    tmpfsTmp: variable('SYSTEMD_NSPAWN_TMPFS_TMP') ?? true,
+    procReadOnly: settings.proc === 'read-only',
+    apiVfsWritable: apiVfsWritable(env),
+    users: settings.privateUsers ?? { mode: 'no' },
+    ownership: settings.ownership ?? (settings.privateUsers?.mode === 'pick' ? 'auto' : 'off'),
+    network: networkFrom(settings),
+    resolvConf: settings.resolvConf ?? 'auto',
+    timezone: settings.timezone ?? 'auto',
+    linkJournal: settings.linkJournal ?? { mode: 'auto', whereLinked: true },
+    credentials: settings.credentials ?? [],
     addCapabilities: (settings.capability ?? []).flat(),
     dropCapabilities: (settings.dropCapability ?? []).flat(),
+    ambientCapabilities: (settings.ambientCapability ?? []).flat(),
     noNewPrivileges: settings.noNewPrivileges ?? false,
-    suppressSync: settings.suppressSync ?? fromEnvironment(env, 'SYSTEMD_SUPPRESS_SYNC') ?? false,
+    systemCallFilter: settings.systemCallFilter ?? [],
+    seccomp: variable('SYSTEMD_SECCOMP') ?? true,
+    ...present('selinuxContext', settings.selinuxContext),
+    ...present('selinuxApiContext', settings.selinuxApiContext),
+    suppressSync: settings.suppressSync ?? variable('SYSTEMD_SUPPRESS_SYNC') ?? false,
     rlimits: Object.fromEntries((settings.rlimit ?? []).map(({ name, limit }) => [name, limit])),
     ...present('oomScoreAdjust', settings.oomScoreAdjust),
+    ...present('cpuAffinity', cpusOf(settings)),
     ...present('personality', settings.personality),
-    ...present('unifiedCgroup', unifiedCgroup),
-    checkOs: fromEnvironment(env, 'SYSTEMD_NSPAWN_CHECK_OS_RELEASE') ?? true,
+    ...present('unifiedCgroup', variable('SYSTEMD_NSPAWN_UNIFIED_HIERARCHY')),
+    cgroupNamespace: variable('SYSTEMD_NSPAWN_USE_CGNS') ?? true,
+    sharedNamespaces: (['ipc', 'pid', 'uts'] as const).filter(
+      (name) => variable(`SYSTEMD_NSPAWN_SHARE_NS_${name.toUpperCase()}`) === true,
+    ),
+    checkOs: variable('SYSTEMD_NSPAWN_CHECK_OS_RELEASE') ?? true,
+    lock: variable('SYSTEMD_NSPAWN_LOCK') ?? true,
   };
+}
+
+/** Every option but --network-namespace-path implies a network namespace of the container's own. */
+function networkFrom(settings: Settings): NetworkSpec {
+  const { networkBridge: bridge, networkZone: zone } = settings;
+  if (bridge !== undefined && zone !== undefined) {
+    throw new UsageError('--network-bridge and --network-zone exclude each other', { option: '--network-zone' });
+  }
+  const vethExtra = settings.networkVethExtra ?? [];
+  const macvlan = settings.networkMacvlan ?? [];
+  const ipvlan = settings.networkIpvlan ?? [];
+  const interfaces = settings.networkInterface ?? [];
+  const veth = settings.networkVeth === true || bridge !== undefined || zone !== undefined;
+  const isPrivate =
+    settings.privateNetwork === true ||
+    veth ||
+    [vethExtra, macvlan, ipvlan, interfaces].some(({ length }) => length > 0);
+  return {
+    private: isPrivate,
+    ...present('namespacePath', settings.networkNamespacePath),
+    veth,
+    vethExtra,
+    ...present('bridge', bridge),
+    ...present('zone', zone),
+    macvlan,
+    ipvlan,
+    interfaces,
+    ports: settings.port ?? [],
+  };
+}
+
+function cpusOf(settings: Settings): readonly number[] | undefined {
+  return settings.cpuAffinity && [...new Set(settings.cpuAffinity.flat())].sort((a, b) => a - b);
+}
+
+function apiVfsWritable(env: Environment): boolean | 'network' {
+  return env.SYSTEMD_NSPAWN_API_VFS_WRITABLE === 'network'
+    ? 'network'
+    : (fromEnvironment(env, 'SYSTEMD_NSPAWN_API_VFS_WRITABLE') ?? false);
 }
 
 /** An object with the property, or without it when the value is undefined. */

@@ -10,16 +10,26 @@ export interface EnvAssignment {
   readonly value?: string;
 }
 
+/** A directory or file that is mounted: of the host, relative to the caller's directory, or of the tree when `inTree` is set. */
+export interface Source {
+  readonly path: string;
+  readonly inTree: boolean;
+}
+
+/** How the owners of a bind's files show in a guest with a user namespace: as they are on disk (so mostly as nobody), shifted
+ *  by the guest's own range, or all as the guest's root / as the owner of the mount point. */
+export type BindIds = 'none' | 'idmap' | 'rootidmap' | 'owneridmap';
+
 /** One `--bind` or `--bind-ro`. */
 export interface BindMount {
   readonly kind: 'bind';
-  /** a path of the host, relative to the caller's directory, or one of the tree when `inTree` is set */
-  readonly source: string;
-  readonly inTree: boolean;
+  /** `temporary`: a new empty directory below /var/tmp of the host, removed at the end */
+  readonly source: Source | 'temporary';
   /** absolute; without it the same path as the source */
   readonly destination?: string;
   readonly readOnly: boolean;
   readonly recursive: boolean;
+  readonly ids: BindIds;
 }
 
 /** One `--tmpfs`. */
@@ -30,7 +40,23 @@ export interface TmpfsMount {
   readonly options?: string;
 }
 
-export type CustomMount = BindMount | TmpfsMount;
+/** One `--overlay` or `--overlay-ro`. */
+export interface OverlayMount {
+  readonly kind: 'overlay';
+  /** read-only layers, the lowest first */
+  readonly lower: readonly Source[];
+  /** takes the writes; absent: the overlay is read-only. `temporary`: a new directory below /var/tmp, removed at the end */
+  readonly upper?: Source | 'temporary';
+  readonly destination: string;
+}
+
+/** One `--inaccessible`: what is there cannot be read or entered. */
+export interface InaccessibleMount {
+  readonly kind: 'inaccessible';
+  readonly destination: string;
+}
+
+export type CustomMount = BindMount | TmpfsMount | OverlayMount | InaccessibleMount;
 
 /** Console modes that can be asked for; autopipe is settled by looking at the caller's terminal. */
 export type RequestedConsole = 'interactive' | 'read-only' | 'passive' | 'pipe' | 'autopipe';
@@ -38,9 +64,99 @@ export type RequestedConsole = 'interactive' | 'read-only' | 'passive' | 'pipe' 
 /** `pid1`: the command is PID 1 itself. `pid2`: a stub is PID 1. `boot`: an init is looked for and is PID 1. */
 export type StartMode = 'pid1' | 'pid2' | 'boot';
 
+/** What of the tree a run may change. `yes`: only its /usr is seen, read-only. `state`: read-only with an empty /var.
+ *  `overlay`: all of it, and the changes are forgotten. */
+export type Volatile = 'no' | 'yes' | 'state' | 'overlay';
+
+/** The user namespace. `owner`: the range that starts at the owner of the tree's root. `pick`: a free range; `wherePossible`:
+ *  none on a kernel without user namespaces. */
+export type PrivateUsers =
+  | { readonly mode: 'no' | 'owner' | 'identity' | 'managed' }
+  | { readonly mode: 'pick'; readonly wherePossible: boolean }
+  | { readonly mode: 'range'; readonly base: number; readonly size: number };
+
+/** How the tree's files come to belong to the range of the user namespace. */
+export type Ownership = 'off' | 'chown' | 'map' | 'foreign' | 'auto';
+
+/** A network interface and its name in the guest. */
+export interface InterfacePair {
+  readonly host: string;
+  readonly guest: string;
+}
+
+/** One `--port`. */
+export interface PortForward {
+  readonly protocol: 'tcp' | 'udp';
+  readonly host: number;
+  readonly guest: number;
+}
+
+export interface NetworkSpec {
+  /** a network namespace of its own: asked for, or implied by one of the others (not by namespacePath) */
+  readonly private: boolean;
+  /** an existing network namespace to join */
+  readonly namespacePath?: string;
+  /** the pair ve-MACHINE (vb-MACHINE with a bridge or zone) and host0 */
+  readonly veth: boolean;
+  /** further pairs */
+  readonly vethExtra: readonly InterfacePair[];
+  /** the bridge that the host's end joins */
+  readonly bridge?: string;
+  /** name without vz-: a bridge that is made with the first machine and removed with the last */
+  readonly zone?: string;
+  readonly macvlan: readonly InterfacePair[];
+  readonly ipvlan: readonly InterfacePair[];
+  /** interfaces of the host that move into the guest and come back */
+  readonly interfaces: readonly InterfacePair[];
+  readonly ports: readonly PortForward[];
+}
+
+/** One `--system-call-filter`: names and @groups that are added to what may be called, or taken from it. */
+export interface FilterRule {
+  readonly deny: boolean;
+  readonly names: readonly string[];
+}
+
+/** One credential (systemd.exec(5)): bytes, one character each, or a file or socket of the host to read them from. */
+export type Credential =
+  | { readonly id: string; readonly value: string }
+  | { readonly id: string; readonly path: string };
+
+export type ResolvConf =
+  | 'off'
+  | 'delete'
+  | 'auto'
+  | `${'copy' | 'replace' | 'bind'}-${'host' | 'static' | 'uplink' | 'stub'}`;
+
+export type Timezone = 'off' | 'copy' | 'bind' | 'symlink' | 'delete' | 'auto';
+
+/** Where the guest's journal lies. `whereLinked`: do without when it cannot be linked. */
+export interface LinkJournal {
+  readonly mode: 'no' | 'host' | 'guest' | 'auto';
+  readonly whereLinked: boolean;
+}
+
+/** A property of the machine's unit: `MemoryMax`, `1G`. */
+export interface UnitProperty {
+  readonly name: string;
+  readonly value: string;
+}
+
 export interface ContainerSpec {
-  /** the tree as given; without it the machine's place in the search path, else the current directory */
+  /** the tree as given; without it and an image the machine's place in the search path, else the current directory */
   readonly directory?: string;
+  /** a disk image or block device that holds the tree */
+  readonly image?: string;
+  /** the tree that `directory` is made from where it does not exist */
+  readonly template?: string;
+  /** the changes of this run are forgotten at its end */
+  readonly ephemeral: boolean;
+  /** hexadecimal, lower case */
+  readonly rootHash?: string;
+  /** path of a DER file, or `base64:` and its content */
+  readonly rootHashSignature?: string;
+  readonly verityData?: string;
+  readonly imagePolicy?: string;
   /** machine name; without it made from the last component of the tree's path */
   readonly machine?: string;
   readonly start: StartMode;
@@ -54,29 +170,67 @@ export interface ContainerSpec {
   /** 32 lower-case hex digits; counts only where the tree's machine id is unset */
   readonly uuid?: string;
   readonly console?: RequestedConsole;
+  /** SGR parameters of the terminal's background, `44` */
+  readonly background?: string;
   /** signal number for an orderly end */
   readonly killSignal?: number;
   /** say READY=1 to the service manager when the guest says so, instead of at its start */
   readonly notifyReady: boolean;
-  /** a guest reboot ends the launcher with status 133 instead of starting the guest again */
+  /** run in the caller's unit: no scope is made, and a guest reboot ends the launcher with status 133 */
   readonly keepUnit: boolean;
+  /** with systemd-machined; `auto`: where it runs */
+  readonly register: boolean | 'auto';
+  readonly slice?: string;
+  readonly properties: readonly UnitProperty[];
   readonly readOnly: boolean;
+  readonly volatile: Volatile;
+  readonly pivotRoot?: { readonly newRoot: string; readonly oldRoot?: string };
   readonly mounts: readonly CustomMount[];
+  readonly bindUsers: readonly string[];
+  /** login shell of the bound users: true for their own, a path for another one */
+  readonly bindUserShell: boolean | string;
+  /** groups of the guest that the bound users join */
+  readonly bindUserGroups: readonly string[];
   /** whether /tmp becomes a tmpfs; false keeps the tree's own */
   readonly tmpfsTmp: boolean;
-  readonly privateNetwork: boolean;
+  /** all of /proc read-only, for a payload that is no init */
+  readonly procReadOnly: boolean;
+  /** /proc/sys and /sys writable: for guests that are trusted like the host. `network`: /proc/sys/net alone */
+  readonly apiVfsWritable: boolean | 'network';
+  readonly users: PrivateUsers;
+  readonly ownership: Ownership;
+  readonly network: NetworkSpec;
+  readonly resolvConf: ResolvConf;
+  readonly timezone: Timezone;
+  readonly linkJournal: LinkJournal;
+  readonly credentials: readonly Credential[];
   /** capability names (lower case, without CAP_) or `all`: added to the default set, then taken from it */
   readonly addCapabilities: readonly string[];
   readonly dropCapabilities: readonly string[];
+  readonly ambientCapabilities: readonly string[];
   readonly noNewPrivileges: boolean;
+  readonly systemCallFilter: readonly FilterRule[];
+  /** false: no system call filter at all */
+  readonly seccomp: boolean;
+  /** SELinux labels of the processes, and of the API file systems */
+  readonly selinuxContext?: string;
+  readonly selinuxApiContext?: string;
   /** file system syncs of the guest do nothing */
   readonly suppressSync: boolean;
   readonly rlimits: { readonly [name in RlimitName]?: Rlimit };
   /** -1000..1000; without it the caller's stays */
   readonly oomScoreAdjust?: number;
+  /** processors, ascending */
+  readonly cpuAffinity?: readonly number[];
   readonly personality?: 'x86' | 'x86-64';
   /** true: cgroup2 alone, false: the legacy hierarchies; without it what the guest's init understands */
   readonly unifiedCgroup?: boolean;
+  /** false: the guest stays in the host's cgroup namespace */
+  readonly cgroupNamespace: boolean;
+  /** namespaces of the host that the guest stays in */
+  readonly sharedNamespaces: readonly ('ipc' | 'pid' | 'uts')[];
   /** false: a tree is started without looking for usr/ and os-release in it */
   readonly checkOs: boolean;
+  /** false: the tree is used without a lock */
+  readonly lock: boolean;
 }

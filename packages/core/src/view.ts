@@ -15,6 +15,7 @@ import { machineId, machineName } from './view/names';
 import { killSignalOf, payloadOf } from './view/payload';
 import { privilegesOf } from './view/privileges';
 import { closeRunHost, runEntries, tmpEntries } from './view/run';
+import { refuseUnsupported } from './view/unsupported';
 
 /**
  * What the guest is to see.
@@ -22,6 +23,7 @@ import { closeRunHost, runEntries, tmpEntries } from './view/run';
  * @throws TreeError, CgroupError, PermissionError, UnsupportedError or UsageError, each before anything was touched
  */
 export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): ContainerView {
+  refuseUnsupported(spec);
   const payload = payloadOf(spec, tree);
   requireTree(spec, tree, payload);
   requirePersonality(spec, host);
@@ -41,7 +43,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     killSignal: killSignalOf(spec, payload),
     restart: !spec.keepUnit,
     notifyReady: spec.notifyReady,
-    privateNetwork: spec.privateNetwork,
+    privateNetwork: spec.network.private,
     privileges: privilegesOf(spec, host),
     limits: limitsOf(spec, host),
     ...(spec.oomScoreAdjust === undefined ? {} : { oomScoreAdjust: spec.oomScoreAdjust }),

@@ -1,12 +1,25 @@
 // --help and the lists of `--option=help`, made from the option table.
 
-import { CAPABILITIES, CONSOLES, type ListName, OPTIONS, type OptionRow, signalNames } from '@tsnspawn/core';
+import {
+  CAPABILITIES,
+  CONSOLES,
+  type ListName,
+  OPTIONS,
+  type OptionRow,
+  RESOLV_CONF_MODES,
+  signalNames,
+  TIMEZONE_MODES,
+} from '@tsnspawn/core';
 
 const HEADINGS: { readonly [group in OptionRow['group']]: string } = {
-  tree: 'Tree and file system',
+  tree: 'Tree',
   payload: 'Payload',
-  privileges: 'Privileges and limits',
+  users: 'Users',
+  mounts: 'Files',
+  privileges: 'Privileges',
+  resources: 'Resources',
   network: 'Network',
+  integration: 'What of the host the container gets',
   console: 'Console',
   other: 'Other',
 };
@@ -33,7 +46,7 @@ const EXAMPLES = `Examples
 
 /** The text of --help. */
 export function renderHelp(): string {
-  const rows: readonly OptionRow[] = OPTIONS;
+  const rows = OPTIONS.filter(({ hidden }) => hidden !== true);
   const width = Math.max(...rows.map((row) => left(row).length));
   const sections = (Object.keys(HEADINGS) as OptionRow['group'][]).map((group) => {
     const lines = rows.filter((row) => row.group === group).map((row) => `  ${left(row).padEnd(width)}  ${row.help}\n`);
@@ -44,13 +57,20 @@ export function renderHelp(): string {
 
 /** `-D, --directory=DIR` */
 function left(row: OptionRow): string {
-  const short = row.short === undefined ? '    ' : `-${row.short}, `;
+  const short = row.short === undefined ? '    ' : `-${row.short}${row.long === undefined ? '' : ', '}`;
   const value = row.metavar === undefined ? '' : row.takes === 'optional' ? `[=${row.metavar}]` : `=${row.metavar}`;
-  return `${short}--${row.long}${value}`;
+  return `${short}${row.long === undefined ? '' : `--${row.long}${value}`}`;
 }
+
+const LISTS: { readonly [list in ListName]: () => readonly string[] } = {
+  signals: signalNames,
+  consoles: () => CONSOLES,
+  capabilities: () => CAPABILITIES,
+  'resolv-conf': () => RESOLV_CONF_MODES,
+  timezone: () => TIMEZONE_MODES,
+};
 
 /** What `help` as an option's value prints, one name per line. */
 export function renderList(list: ListName): string {
-  const names = list === 'signals' ? signalNames() : list === 'consoles' ? CONSOLES : CAPABILITIES;
-  return `${names.join('\n')}\n`;
+  return `${LISTS[list]().join('\n')}\n`;
 }

@@ -1,37 +1,52 @@
 // The mounts that were asked for: --bind, --bind-ro, --tmpfs.
 
-import { UsageError } from '../errors';
+import { UnsupportedError, UsageError } from '../errors';
 import type { HostFacts } from '../facts';
 import { absolute, components, hasDotDot, simplify } from '../paths';
 import type { MountFlag } from '../plan';
-import type { BindMount, ContainerSpec, TmpfsMount } from '../spec';
+import type { BindMount, ContainerSpec, CustomMount, TmpfsMount } from '../spec';
 import type { Entry } from './model';
 
 /** Custom mounts by destination, parents before what lies below them; of two at the same place the later one is on top. */
 export function customEntries(spec: ContainerSpec, host: HostFacts): Entry[] {
   return spec.mounts
-    .map((mount) => (mount.kind === 'tmpfs' ? tmpfsEntry(mount) : bindEntry(mount, host)))
+    .map((mount) => entryOf(mount, host))
     .sort((a, b) => compare(components(a.path), components(b.path)));
+}
+
+function entryOf(mount: CustomMount, host: HostFacts): Entry {
+  switch (mount.kind) {
+    case 'tmpfs':
+      return tmpfsEntry(mount);
+    case 'bind':
+      return bindEntry(mount, host);
+    default:
+      throw new UnsupportedError(`--${mount.kind} does not work yet`, { option: `--${mount.kind}` });
+  }
 }
 
 function bindEntry(mount: BindMount, host: HostFacts): Entry {
   const { recursive } = mount;
-  const flags: readonly MountFlag[] = mount.readOnly ? ['ro'] : [];
-  if (mount.inTree) {
-    const path = mount.destination ?? simplify(mount.source);
-    return { kind: 'guest', path, source: simplify(mount.source), recursive, flags };
+  if (mount.source === 'temporary' || mount.ids !== 'none') {
+    throw new UnsupportedError('a bind of this kind does not work yet', { option: '--bind' });
   }
-  const source = absolute(mount.source, host.cwd);
-  return { kind: 'host', path: mount.destination ?? sameAs(source, mount), source, recursive, flags };
+  const flags: readonly MountFlag[] = mount.readOnly ? ['ro'] : [];
+  if (mount.source.inTree) {
+    const inside = simplify(mount.source.path);
+    return { kind: 'guest', path: mount.destination ?? inside, source: inside, recursive, flags };
+  }
+  const source = absolute(mount.source.path, host.cwd);
+  const path = mount.destination ?? sameAs(source, mount.source.path, mount.readOnly);
+  return { kind: 'host', path, source, recursive, flags };
 }
 
 /** The destination of a relative source that names none: where it is on the host. */
-function sameAs(source: string, mount: BindMount): string {
+function sameAs(source: string, given: string, readOnly: boolean): string {
   const path = simplify(source);
   if (!hasDotDot(source) && path !== '/') return path;
-  throw new UsageError(`the bind of ${mount.source} needs a destination`, {
-    option: mount.readOnly ? '--bind-ro' : '--bind',
-    hint: `write ${mount.source}:/path/in/the/container`,
+  throw new UsageError(`the bind of ${given} needs a destination`, {
+    option: readOnly ? '--bind-ro' : '--bind',
+    hint: `write ${given}:/path/in/the/container`,
   });
 }
 

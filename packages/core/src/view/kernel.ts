@@ -26,7 +26,7 @@ export function procEntry(): Entry {
 /** What covers parts of /proc; needs the files of /run/host. */
 export function procCovers(spec: ContainerSpec): Entry[] {
   return [
-    ...procSys(spec.privateNetwork),
+    ...procSys(spec.network.private),
     ...MASKED.map((name) => ({ ...bind(`/proc/${name}`, `${INACCESSIBLE}/reg`, API_RO), optional: true })),
     ...READ_ONLY.map((name) => ({ ...bind(`/proc/${name}`, `/proc/${name}`, API_RO), optional: true })),
     // absent from kernels without CONFIG_PRINTK
@@ -64,7 +64,7 @@ export function sysEntries(spec: ContainerSpec, host: HostFacts): Entry[] {
             flags: ['ro', 'nosuid', 'noexec'],
           },
         ];
-  if (!spec.privateNetwork) {
+  if (!spec.network.private) {
     return [{ kind: 'filesystem', path: '/sys', type: 'sysfs', flags: API_RO, data: '', nofollow: true }, ...bound];
   }
   const directories = [

@@ -64,7 +64,7 @@ export function requirePrivileges(host: HostFacts): void {
 export function privilegesOf(spec: ContainerSpec, host: HostFacts): ContainerView['privileges'] {
   const available = new Set(grantable(host));
   const wanted = new Set<string>(DEFAULT_CAPABILITIES);
-  if (spec.privateNetwork) wanted.add('net_admin');
+  if (spec.network.private) wanted.add('net_admin');
   const dropped = new Set(spec.dropCapabilities);
   for (const name of spec.addCapabilities) {
     if (name === 'all') {

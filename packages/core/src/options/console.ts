@@ -1,0 +1,78 @@
+// The console, messages, and the rest.
+
+import { type OptionRow, SWITCH } from './row';
+
+export const CONSOLE_OPTIONS = [
+  {
+    long: 'console',
+    group: 'console',
+    takes: 'required',
+    metavar: 'MODE',
+    key: 'console',
+    value: 'console',
+    lists: 'consoles',
+    help: 'interactive, read-only, passive, pipe or autopipe (help: list)',
+  },
+  {
+    long: 'pipe',
+    short: 'P',
+    group: 'console',
+    takes: 'nothing',
+    implied: 'pipe',
+    key: 'console',
+    value: 'console',
+    help: "hand on the caller's standard input, output and error",
+  },
+  {
+    long: 'background',
+    group: 'console',
+    takes: 'required',
+    metavar: 'SGR',
+    key: 'background',
+    value: 'sgr',
+    help: 'background of an interactive console, as the numbers of SGR',
+  },
+  { long: 'quiet', short: 'q', group: 'console', ...SWITCH, key: 'quiet', help: 'no messages of its own but errors' },
+  {
+    long: 'settings',
+    group: 'other',
+    takes: 'required',
+    metavar: 'BOOL|override|trusted',
+    key: 'settings',
+    value: 'settings',
+    help: 'read NAME.nspawn: yes, no, over the options, or as trusted',
+  },
+  {
+    long: 'cleanup',
+    group: 'other',
+    ...SWITCH,
+    key: 'cleanup',
+    help: 'remove what a crashed run of this machine has left, and end',
+  },
+  {
+    long: 'dry-run',
+    group: 'other',
+    takes: 'optional',
+    metavar: 'text|json',
+    implied: 'text',
+    key: 'dryRun',
+    value: 'dryRun',
+    help: 'print what would be done, step by step, and do nothing',
+  },
+  {
+    long: 'no-pager',
+    group: 'other',
+    ...SWITCH,
+    key: 'noPager',
+    help: 'accepted for compatibility; there is no pager',
+  },
+  {
+    long: 'no-ask-password',
+    group: 'other',
+    ...SWITCH,
+    key: 'noAskPassword',
+    help: 'do not ask for the password of an encrypted image',
+  },
+  { long: 'help', short: 'h', group: 'other', ...SWITCH, key: 'help', help: 'print this' },
+  { long: 'version', group: 'other', ...SWITCH, key: 'version', help: 'print the version' },
+] as const satisfies readonly OptionRow[];

@@ -1,0 +1,67 @@
+// What of the host's the container gets.
+
+import type { OptionRow } from './row';
+
+export const INTEGRATION_OPTIONS = [
+  {
+    long: 'resolv-conf',
+    group: 'integration',
+    takes: 'required',
+    metavar: 'MODE',
+    key: 'resolvConf',
+    value: 'resolvConf',
+    lists: 'resolv-conf',
+    file: { section: 'Exec', key: 'ResolvConf' },
+    help: 'how /etc/resolv.conf comes into the container (help: list)',
+  },
+  {
+    long: 'timezone',
+    group: 'integration',
+    takes: 'required',
+    metavar: 'MODE',
+    key: 'timezone',
+    value: 'timezone',
+    lists: 'timezone',
+    file: { section: 'Exec', key: 'Timezone' },
+    help: 'how /etc/localtime comes into the container (help: list)',
+  },
+  {
+    long: 'link-journal',
+    group: 'integration',
+    takes: 'required',
+    metavar: 'MODE',
+    key: 'linkJournal',
+    value: 'linkJournal',
+    file: { section: 'Exec', key: 'LinkJournal', trusted: true },
+    help: 'where the journal lies: no, host, try-host, guest, try-guest, auto',
+  },
+  {
+    short: 'j',
+    group: 'integration',
+    takes: 'nothing',
+    implied: 'try-guest',
+    key: 'linkJournal',
+    value: 'linkJournal',
+    help: '--link-journal=try-guest',
+  },
+  {
+    long: 'set-credential',
+    group: 'integration',
+    takes: 'required',
+    metavar: 'ID:VALUE',
+    key: 'credentials',
+    value: 'setCredential',
+    many: true,
+    help: 'hand a credential to PID 1',
+  },
+  {
+    long: 'load-credential',
+    group: 'integration',
+    takes: 'required',
+    metavar: 'ID:PATH',
+    key: 'credentials',
+    value: 'loadCredential',
+    many: true,
+    help: 'the same from a file or socket',
+  },
+] as const satisfies readonly OptionRow[];

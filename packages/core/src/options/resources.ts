@@ -1,0 +1,73 @@
+// Limits, and the unit that holds the container.
+
+import { type OptionRow, SWITCH } from './row';
+
+export const RESOURCES_OPTIONS = [
+  {
+    long: 'rlimit',
+    group: 'resources',
+    takes: 'required',
+    metavar: 'NAME=SOFT[:HARD]',
+    key: 'rlimit',
+    value: 'rlimit',
+    many: true,
+    help: 'resource limit; sizes take K M G T, or infinity',
+  },
+  {
+    long: 'oom-score-adjust',
+    group: 'resources',
+    takes: 'required',
+    metavar: 'N',
+    key: 'oomScoreAdjust',
+    value: 'oomScore',
+    file: { section: 'Exec', key: 'OOMScoreAdjust', trusted: true },
+    help: 'from -1000 (never killed when memory is short) to 1000',
+  },
+  {
+    long: 'cpu-affinity',
+    group: 'resources',
+    takes: 'required',
+    metavar: 'CPUS',
+    key: 'cpuAffinity',
+    value: 'cpuAffinity',
+    many: true,
+    file: { section: 'Exec', key: 'CPUAffinity', trusted: true },
+    help: 'processors to run on: 0-3,8',
+  },
+  {
+    long: 'property',
+    group: 'resources',
+    takes: 'required',
+    metavar: 'NAME=VALUE',
+    key: 'properties',
+    value: 'unitProperty',
+    many: true,
+    help: 'resource control: MemoryMax=1G, CPUQuota=50%, TasksMax=100',
+  },
+  {
+    long: 'slice',
+    short: 'S',
+    group: 'resources',
+    takes: 'required',
+    metavar: 'SLICE',
+    key: 'slice',
+    value: 'slice',
+    help: 'slice of systemd to put the container into',
+  },
+  {
+    long: 'register',
+    group: 'resources',
+    takes: 'required',
+    metavar: 'BOOL|auto',
+    key: 'register',
+    value: 'register',
+    help: 'register with systemd-machined (auto: where it runs)',
+  },
+  {
+    long: 'keep-unit',
+    group: 'resources',
+    ...SWITCH,
+    key: 'keepUnit',
+    help: 'stay in the unit of the caller; a reboot then ends with status 133',
+  },
+] as const satisfies readonly OptionRow[];

@@ -1,0 +1,47 @@
+// What can be asked for and cannot be given yet. Nothing of it is dropped in silence.
+
+import { UnsupportedError } from '../errors';
+import type { ContainerSpec } from '../spec';
+
+/** The option and whether the spec asks for it. */
+const UNSUPPORTED: readonly (readonly [option: string, asked: (spec: ContainerSpec) => boolean])[] = [
+  ['--image', (spec) => spec.image !== undefined],
+  ['--root-hash', (spec) => spec.rootHash !== undefined],
+  ['--root-hash-sig', (spec) => spec.rootHashSignature !== undefined],
+  ['--verity-data', (spec) => spec.verityData !== undefined],
+  ['--image-policy', (spec) => spec.imagePolicy !== undefined],
+  ['--template', (spec) => spec.template !== undefined],
+  ['--ephemeral', (spec) => spec.ephemeral],
+  ['--volatile', (spec) => spec.volatile !== 'no'],
+  ['--pivot-root', (spec) => spec.pivotRoot !== undefined],
+  ['--private-users', (spec) => spec.users.mode !== 'no'],
+  ['--private-users-ownership', (spec) => spec.ownership !== 'off'],
+  ['--bind-user', (spec) => spec.bindUsers.length > 0],
+  ['--background', (spec) => spec.background !== undefined],
+  ['--proc', (spec) => spec.procReadOnly],
+  ['--ambient-capability', (spec) => spec.ambientCapabilities.length > 0],
+  ['--system-call-filter', (spec) => spec.systemCallFilter.length > 0],
+  ['--selinux-context', (spec) => spec.selinuxContext !== undefined],
+  ['--selinux-apifs-context', (spec) => spec.selinuxApiContext !== undefined],
+  ['--cpu-affinity', (spec) => spec.cpuAffinity !== undefined],
+  ['--property', (spec) => spec.properties.length > 0],
+  ['--slice', (spec) => spec.slice !== undefined],
+  ['--register', (spec) => spec.register === true],
+  ['--network-veth', (spec) => spec.network.veth],
+  ['--network-veth-extra', (spec) => spec.network.vethExtra.length > 0],
+  ['--network-macvlan', (spec) => spec.network.macvlan.length > 0],
+  ['--network-ipvlan', (spec) => spec.network.ipvlan.length > 0],
+  ['--network-interface', (spec) => spec.network.interfaces.length > 0],
+  ['--network-namespace-path', (spec) => spec.network.namespacePath !== undefined],
+  ['--port', (spec) => spec.network.ports.length > 0],
+  ['--resolv-conf', (spec) => !['off', 'auto'].includes(spec.resolvConf)],
+  ['--timezone', (spec) => !['off', 'auto'].includes(spec.timezone)],
+  ['--link-journal', (spec) => !['no', 'auto'].includes(spec.linkJournal.mode)],
+  ['--set-credential', (spec) => spec.credentials.length > 0],
+];
+
+/** @throws UnsupportedError that names the option */
+export function refuseUnsupported(spec: ContainerSpec): void {
+  const found = UNSUPPORTED.find(([, asked]) => asked(spec));
+  if (found !== undefined) throw new UnsupportedError(`${found[0]} does not work yet`, { option: found[0] });
+}
