@@ -117,9 +117,13 @@ class LaunchOptions {
   explicit LaunchOptions(Napi::Object options) : plan_(options.Get("plan").As<Napi::Uint8Array>()) {
     name_ = text(options.Get("name"));
     env_ = strings(options.Get("env"));
+    auto handed = options.Get("handed").As<Napi::Array>();
+    for (uint32_t i = 0; i < handed.Length(); i++) handed_.push_back(handed.Get(i).ToNumber());
     request_ = {plan_.Data(),
                 plan_.ByteLength(),
                 options.Get("lockFd").ToNumber(),
+                handed_.data(),
+                handed_.size(),
                 options.Get("stdout").ToNumber(),
                 name_.c_str(),
                 (envPointers_ = pointers(env_)).data(),
@@ -144,11 +148,12 @@ class LaunchOptions {
   Napi::Uint8Array plan_;
   std::string name_;
   std::vector<std::string> env_;
+  std::vector<int> handed_;
   std::vector<const char*> envPointers_;
   SpawnRequest request_;
 };
 
-/// launch({plan, lockFd, stdout, name, env, namespaces}, callback) → Monitor
+/// launch({plan, lockFd, handed, stdout, name, env, namespaces}, callback) → Monitor
 Napi::Value launch(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   LaunchOptions options(info[0].As<Napi::Object>());

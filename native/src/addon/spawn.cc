@@ -90,17 +90,17 @@ void closeOnExec(unsigned first, unsigned last) {
 
 /// Puts the descriptors where the runner looks for them (plan/wire.hh), and marks every other one close-on-exec. Nothing is
 /// closed before the exec: in the launcher's own process Node's threads are still running.
-bool arrange(int base, int plan, int events, int third, int runner) {
+bool arrange(int base, int plan, int events, int third, int runner, const int* handed = nullptr, size_t count = 0) {
   // First out of the way of the final numbers, then onto them.
-  int from[wire::kDescriptors] = {plan, events, third, runner};
-  for (int& fd : from) {
-    fd = fcntl(fd, F_DUPFD_CLOEXEC, base + wire::kDescriptors);
-    if (fd < 0) return false;
-  }
-  for (int i = 0; i < wire::kDescriptors; i++)
+  int from[wire::kDescriptors + wire::kMaxHanded] = {plan, events, third, runner};
+  for (size_t i = 0; i < count; i++) from[wire::kDescriptors + i] = handed[i];
+  int all = wire::kDescriptors + static_cast<int>(count);
+  for (int i = 0; i < all; i++)
+    if ((from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, base + all)) < 0) return false;
+  for (int i = 0; i < all; i++)
     if (dup3(from[i], base + i, i == wire::kRunner ? O_CLOEXEC : 0) < 0) return false;
   closeOnExec(3, base - 1);
-  closeOnExec(base + wire::kDescriptors, ~0u);
+  closeOnExec(base + all, ~0u);
   // Node marks its standard descriptors close-on-exec.
   for (int fd = 0; fd <= 2; fd++) fcntl(fd, F_SETFD, 0);
   return true;
@@ -116,7 +116,8 @@ int runChild(void* argument) {
   const SpawnRequest& request = *child->request;
   const char* argv[] = {request.name, nullptr};
   if ((request.stdoutFd == 1 || dup2(request.stdoutFd, 1) == 1) &&
-      arrange(wire::kMonitorBase, child->plan, child->events, request.lockFd, child->runner))
+      arrange(wire::kMonitorBase, child->plan, child->events, request.lockFd, child->runner, request.handed,
+              request.handedCount))
     executeRunner(wire::kMonitorBase, argv, request.env);
   child->error = errno;
   _exit(127);
@@ -132,6 +133,10 @@ SpawnResult failure(const char* what) {
 }  // namespace
 
 SpawnResult spawnMonitor(const SpawnRequest& request) {
+  if (request.handedCount > wire::kMaxHanded) {
+    errno = E2BIG;
+    return failure("descriptors");
+  }
   Fd runner = runnerFile();
   if (runner.get() < 0) return failure("memfd");
   Fd plan = sealedFile("tsnspawn-plan", request.plan, request.planSize, false);

@@ -33,6 +33,8 @@ struct SpawnRequest {
   const void* plan;
   size_t planSize;
   int lockFd;                // the locked tree; stays the caller's
+  const int* handed;         // further descriptors for the monitor; stay the caller's
+  size_t handedCount;        // at most wire::kMaxHanded
   int stdoutFd;              // becomes descriptor 1
   const char* name;          // argv[0] of the monitor
   const char* const* env;    // what /proc/PID/environ of the monitor and of the stub shows

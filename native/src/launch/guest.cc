@@ -64,6 +64,7 @@ long cloneGuest(Context& context, int cgroup, int* channel) {
     context.toMonitor = ends[1];
     sys::close(wire::kEventsFd);
     sys::close(wire::kLockFd);
+    for (int i = 0; i < context.handed(); i++) sys::close(wire::kFirstHandedFd + i);
     runGuest(context);
   }
   sys::close(ends[1]);

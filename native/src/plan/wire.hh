@@ -24,6 +24,8 @@ enum Descriptor : int {
 constexpr int kEventsFd = kMonitorBase + kEvents;
 /// The lock lasts as long as the monitor.
 constexpr int kLockFd = kMonitorBase + kThird;
+/// What the launcher opened for slots of the plan; as long as the monitor too.
+constexpr int kFirstHandedFd = kMonitorBase + kDescriptors, kMaxHanded = 40;
 
 /// Same order as OPS in encode.ts.
 enum class Op : uint16_t {
@@ -55,6 +57,7 @@ enum class Op : uint16_t {
   kSeccomp,
   kExec,
   kLoopback,
+  kMountDevice,
   kCount,
 };
 
@@ -67,11 +70,12 @@ enum StepFlag : uint16_t {
   kNoNewPrivs = 1 << 5,   // identity
   kUserShell = 1 << 6,    // exec: the looked-up user's shell comes first
   kControlling = 1 << 7,  // console: it becomes the controlling terminal
+  kGrow = 1 << 8,         // mountDevice: the file system becomes as large as its device
 };
 
 constexpr int kMaxSlots = 256;
-/// Filled from the start: the locked tree.
-constexpr int kTreeSlot = 0;
+/// Filled from the start: the locked tree, and behind it what the launcher hands on.
+constexpr int kTreeSlot = 0, kFirstHandedSlot = 1;
 
 /// One step. What the fields mean depends on the op and stands at each function in steps/.
 struct Step {
@@ -96,7 +100,7 @@ struct Header {
   Console console;
   int32_t killSignal;
   uint32_t restart;  // run the plan again when the guest reboots
-  uint32_t reserved;
+  uint32_t handed;   // number of descriptors behind the usual ones
 };
 static_assert(sizeof(Header) == 48);
 

@@ -29,6 +29,7 @@ struct Context {
   explicit Context(const Plan& p) : plan(p) {
     for (int& fd : slots) fd = -1;
     slots[wire::kTreeSlot] = wire::kLockFd;
+    for (int i = 0; i < handed(); i++) slots[wire::kFirstHandedSlot + i] = wire::kFirstHandedFd + i;
   }
 
   const Plan& plan;
@@ -38,10 +39,12 @@ struct Context {
   /// What the failed step was about, when that is not plain from the step itself (the command that was not found).
   sys::Text<400> about;
 
+  int handed() const { return static_cast<int>(plan.header().handed); }
+
   void closeSlots() {
-    for (int& fd : slots) {
-      if (fd >= 0 && fd != wire::kLockFd) sys::close(fd);
-      fd = -1;
+    for (int i = wire::kFirstHandedSlot + handed(); i < wire::kMaxSlots; i++) {
+      if (slots[i] >= 0) sys::close(slots[i]);
+      slots[i] = -1;
     }
   }
 };
@@ -74,6 +77,7 @@ long changeDirectory(Context&, const wire::Step&);
 long loadSeccomp(Context&, const wire::Step&);
 long execPayload(Context&, const wire::Step&);
 long raiseLoopback(Context&, const wire::Step&);
+long mountDevice(Context&, const wire::Step&);
 
 /// Gives up what takeIdentity() had to leave for seccomp(2); for a process that does not exec. Returns 0 or -errno.
 long dropToBoundingSet();

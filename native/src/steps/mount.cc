@@ -1,6 +1,7 @@
 // Mounts. New ones are made detached (fsopen, fsmount, open_tree: Linux 5.2), get their flags while nobody can see them,
 // and are moved onto a descriptor of the target. Every target is looked up after pivot_root, so that a symbolic link of a
 // hostile tree ends inside the tree; RESOLVE_IN_ROOT and NO_MAGICLINKS hold even where the tree brought a /proc of its own.
+#include "steps/mount.hh"
 #include "steps/context.hh"
 
 namespace {
@@ -102,16 +103,18 @@ bool isMemory(const char* path) {
 /// The errors that mean "this kernel, or this tree, does not have it" for an optional mount.
 bool excusable(long error) { return error == -ENODEV || error == -ENOENT || error == -EROFS || error == -EPERM; }
 
-long makeMount(const wire::Step& step, const char* type, const char* data) {
+}  // namespace
+
+long makeMount(const char* type, const char* source, const char* data, uint64_t flags, bool readOnly) {
   sys::UniqueFd context(sys::fsopen(type, FSOPEN_CLOEXEC));
   if (!context.ok()) return context.error();
-  if (long error = sys::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", type); error < 0) return error;
+  if (long error = sys::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", source); error < 0) return error;
+  if (readOnly)
+    if (long error = sys::fsconfig(context.get(), FSCONFIG_SET_FLAG, "ro", nullptr); error < 0) return error;
   if (long error = configure(context.get(), data); error < 0) return error;
   if (long error = sys::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
-  return sys::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes(step.a)));
+  return sys::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes(flags)));
 }
-
-}  // namespace
 
 /// s0 = host path, or from = slot of a descriptor; as = slot; a = MS_* flags; kRecursive.
 long openTreeStep(Context& context, const wire::Step& step) {
@@ -160,7 +163,8 @@ long enterRoot(Context& context, const wire::Step& step) {
 /// s0 = type; s1 = target; s2 = data; a = MS_* flags; kOptional, kNoFollow.
 long mountNew(Context& context, const wire::Step& step) {
   bool optional = step.flags & wire::kOptional;
-  sys::UniqueFd mount(makeMount(step, context.plan.text(step.s0), context.plan.text(step.s2)));
+  const char* type = context.plan.text(step.s0);
+  sys::UniqueFd mount(makeMount(type, type, context.plan.text(step.s2), step.a, false));
   if (!mount.ok()) return optional && excusable(mount.error()) ? 0 : mount.error();
   sys::UniqueFd target(openTarget(context.plan.text(step.s1), false, step.flags & wire::kNoFollow));
   if (!target.ok()) return optional && excusable(target.error()) ? 0 : target.error();

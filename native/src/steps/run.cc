@@ -37,6 +37,7 @@ constexpr Function kFunctions[] = {
     loadSeccomp,
     execPayload,
     raiseLoopback,
+    mountDevice,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

@@ -48,6 +48,8 @@ export function stepInWords(step: FailedStep, about?: string): string {
       return `make the cgroup ${step.mount}${step.path}`;
     case 'openTree':
       return `open ${typeof step.source === 'string' ? step.source : step.source.path}${inParentheses(...step.flags)}`;
+    case 'mountDevice':
+      return `mount ${step.fs} of ${step.from}${inParentheses(...step.flags, step.data)}`;
     case 'propagation':
       return `make all mounts ${step.mode}`;
     case 'pivotRoot':
@@ -149,6 +151,8 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
     case 'openTree':
       if (errno === 'ENOSYS') return 'Linux 5.12 or newer is needed';
       return denied ? inAnotherContainer('mounts') : undefined;
+    case 'mountDevice':
+      return deviceHint(step.fs, errno);
     case 'mount':
       if (errno === 'ENODEV') return `this kernel has no ${step.fs}`;
       if (errno === 'ELOOP' && step.nofollow === true) return `${step.target} of the tree must not be a symbolic link`;
@@ -171,6 +175,27 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
         : undefined;
     case 'exec':
       return execHint(step, errno, about);
+    default:
+      return undefined;
+  }
+}
+
+/** About a file system on a block device. */
+export function deviceHint(fs: string, errno: string): string | undefined {
+  switch (errno) {
+    case 'ENODEV':
+      return `this kernel has no ${fs}: modprobe ${fs}, or a kernel with it`;
+    case 'EINVAL':
+    case 'EUCLEAN':
+    case 'EBADMSG':
+      return `the file system is damaged: check it with fsck.${fs}`;
+    case 'EROFS':
+      return 'it was not unmounted in order, and needs to be written to for its recovery';
+    case 'EBUSY':
+      return 'it is mounted already';
+    case 'EPERM':
+    case 'EACCES':
+      return inAnotherContainer('mounts');
     default:
       return undefined;
   }

@@ -1,7 +1,7 @@
 // What the host and the tree give: plain data, found by trying (packages/runtime), never guessed from a version. view() and
 // lower() see the world through these two shapes only, so that a test can describe any host in ten lines.
 
-import type { RlimitName, RlimitValue } from './plan';
+import type { RlimitName, RlimitValue, Slot } from './plan';
 
 /** The fields of os-release(5) that travel into the guest; a field that the file does not set is absent. */
 export interface OsRelease {
@@ -92,6 +92,22 @@ export interface HostFacts {
 /** Which init a tree has at the places where a boot looks for one. */
 export type InitKind = 'systemd' | 'busybox' | 'sysvinit' | 'openrc' | 'unknown' | 'none';
 
+/** A file system of a disk image that the guest gets. */
+export interface ImagePartition {
+  /** where it goes: / for the root */
+  readonly path: string;
+  /** the slot of its block device, in words: `disk.raw, partition 2` */
+  readonly device: Slot;
+  /** the kernel's name for its type */
+  readonly type: string;
+  /** it cannot be written to */
+  readonly readOnly: boolean;
+  /** its partition says that it is to grow */
+  readonly grow: boolean;
+  /** it lies in a file, which gets smaller when space is given back */
+  readonly discard: boolean;
+}
+
 /** What stands in the tree. Every path in it is looked up inside the tree, never through a link that leads out of it. */
 export interface TreeFacts {
   /** absolute, links resolved */
@@ -110,4 +126,6 @@ export interface TreeFacts {
   readonly machineId?: string | undefined;
   /** false on a file system that is mounted read-only */
   readonly writable: boolean;
+  /** the file systems, where `path` is a disk image or a block device and not a directory; the root is among them */
+  readonly image?: readonly ImagePartition[] | undefined;
 }

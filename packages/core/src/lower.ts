@@ -2,16 +2,17 @@
 
 import type { HostFacts } from './facts';
 import { lowerCgroup } from './lower/cgroup';
-import { lowerEntries, type RunVariables } from './lower/filesystem';
+import { lowerEntries, mountDevice, type RunVariables } from './lower/filesystem';
 import { lowerTail } from './lower/tail';
 import { type LaunchPlan, type Namespace, type Step, TREE_SLOT } from './plan';
-import type { ContainerView } from './view/model';
+import type { ContainerView, RootView } from './view/model';
 import { dashed } from './view/names';
 
-/** The locked directory, not its path: what lies there at a reboot of the guest may be another one. */
-function openRoot(path: string, readOnly: boolean): Step {
-  const source = { from: TREE_SLOT, path };
-  return { op: 'openTree', source, recursive: true, flags: readOnly ? ['ro'] : [], as: ROOT };
+function openRoot(root: RootView): Step {
+  if (root.kind === 'image') return mountDevice(root, ROOT);
+  // the locked directory, not its path: what lies there at a reboot of the guest may be another one
+  const source = { from: TREE_SLOT, path: root.source };
+  return { op: 'openTree', source, recursive: true, flags: root.readOnly ? ['ro'] : [], as: ROOT };
 }
 
 /** Slot of the tree's detached mount. */
@@ -27,15 +28,16 @@ const ROOT = 'root';
 export function lower(view: ContainerView, host: HostFacts, run: RunVariables): LaunchPlan {
   const uuid = dashed(view.uuid ?? run.uuid);
   const cgroup = lowerCgroup(view.cgroup, host.cgroup, `tsnspawn-${view.machine}-${run.pid}`);
-  const { readOnly, source } = view.root;
   const filesystem = lowerEntries(view.entries, uuid);
   const guest: Namespace[] = ['mnt', 'pid', 'uts', 'ipc', ...(view.privateNetwork ? (['net'] as const) : [])];
+  const outer = [openRoot(view.root), ...filesystem.outer, ...cgroup.host];
   return {
     engine: 'namespaces',
     machine: view.machine,
     clone: { monitor: ['pid'], guest },
     stub: view.payload.stub,
-    outer: [openRoot(source, readOnly), ...filesystem.outer, ...cgroup.host],
+    handed: outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
+    outer,
     host: [],
     inner: [
       // after the placement by the host side: the namespace's root is the cgroup that its maker is in

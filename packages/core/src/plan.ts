@@ -10,7 +10,7 @@ export type Namespace = 'mnt' | 'pid' | 'uts' | 'ipc' | 'net' | 'user' | 'cgroup
 /** A named place for a descriptor: one step fills it (`as`), a later one takes it (`from`). */
 export type Slot = string;
 
-/** The slot that is filled from the start: the tree, opened and locked by the launcher. */
+/** The slot that is filled from the start: the tree or its image, opened and locked by the launcher. */
 export const TREE_SLOT: Slot = 'tree';
 
 export type MountFlag =
@@ -46,6 +46,17 @@ export type Step =
       readonly source: string | { readonly from: Slot; readonly path: string };
       readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
+      readonly as: Slot;
+    }
+  /** Mount the file system `fs` on the block device in `from`, detached, into `as`. `grow`: then make it as large as the device,
+   *  as far as its type can. */
+  | {
+      readonly op: 'mountDevice';
+      readonly from: Slot;
+      readonly fs: string;
+      readonly flags: readonly MountFlag[];
+      readonly data: string;
+      readonly grow?: boolean;
       readonly as: Slot;
     }
   /** Set the propagation of every mount below / of this mount namespace. */
@@ -173,6 +184,9 @@ export interface LaunchPlan {
   };
   /** PID 1 is a stub that reaps, and the payload is PID 2 (`--as-pid2`). */
   readonly stub: boolean;
+  /** slots that the launcher fills with descriptors of its own, for the outer and the host side; they stay open from one start
+   *  of the guest to the next */
+  readonly handed: readonly Slot[];
   /** the monitor, before the guest's first process is made: opens what is reached on the host only, and makes the cgroups. The
    *  first process is born in one, or put there while it waits to go on */
   readonly outer: readonly Step[];

@@ -8,6 +8,7 @@ import { cgroupLayout } from './view/cgroup';
 import { customEntries } from './view/custom';
 import { devEntries } from './view/dev';
 import { environmentOf } from './view/environment';
+import { imageEntries, rootView } from './view/image';
 import { procCovers, procEntry, sysEntries } from './view/kernel';
 import { limitsOf } from './view/limits';
 import type { ContainerView, Entry, PayloadView } from './view/model';
@@ -34,8 +35,8 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     machine,
     hostname: spec.hostname ?? machine,
     ...(uuid === undefined ? {} : { uuid }),
-    root: { source: tree.path, readOnly },
-    entries: entriesOf(spec, host, readOnly),
+    root: rootView(spec, tree, readOnly),
+    entries: [...imageEntries(spec, tree), ...entriesOf(spec, host, readOnly)],
     cgroup: cgroupLayout(spec, host, tree, payload),
     payload,
     environment: environmentOf(spec, host, payload),

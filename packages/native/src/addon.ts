@@ -16,6 +16,8 @@ export interface NativeLaunch {
   readonly plan: Uint8Array;
   /** descriptor of the locked tree; the monitor holds a copy, and with it the lock */
   readonly lockFd: number;
+  /** further descriptors for the monitor, in the order of the plan's slots for them */
+  readonly handed: readonly number[];
   /** descriptor that becomes the standard output of the monitor and, where it has no console, of the payload */
   readonly stdout: number;
   /** name of the monitor in process listings */

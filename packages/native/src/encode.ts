@@ -51,6 +51,7 @@ const OPS: readonly Op[] = [
   'seccomp',
   'exec',
   'loopback',
+  'mountDevice',
 ];
 
 /** wire::StepFlag. */
@@ -63,6 +64,7 @@ enum Flag {
   NoNewPrivs = 1 << 5,
   UserShell = 1 << 6,
   Controlling = 1 << 7,
+  Grow = 1 << 8,
 }
 
 /** MS_* of linux/mount.h. */
@@ -130,7 +132,7 @@ interface Fields {
  */
 export function encodePlan(plan: LaunchPlan, filters: (name: string) => Uint8Array): Uint8Array {
   const steps = [...plan.outer, ...plan.host, ...plan.inner];
-  const encoder = new Encoder(steps.length, filters);
+  const encoder = new Encoder(steps.length, plan.handed, filters);
   encoder.header([
     MAGIC,
     VERSION,
@@ -143,7 +145,7 @@ export function encodePlan(plan: LaunchPlan, filters: (name: string) => Uint8Arr
     CONSOLES.indexOf(plan.monitor.console),
     plan.monitor.killSignal,
     plan.monitor.restart ? 1 : 0,
-    0,
+    plan.handed.length,
   ]);
   for (const [index, step] of steps.entries()) encoder.step(step, HEADER_WORDS + index * STEP_WORDS);
   return encoder.finish();
@@ -157,11 +159,12 @@ class Encoder {
   readonly #words: Int32Array;
   /** each character a byte */
   #heap = '';
-  readonly #slots = new Map<Slot, number>([[TREE_SLOT, 0]]);
+  readonly #slots: Map<Slot, number>;
   readonly #filters: (name: string) => Uint8Array;
 
-  constructor(steps: number, filters: (name: string) => Uint8Array) {
+  constructor(steps: number, handed: readonly Slot[], filters: (name: string) => Uint8Array) {
     this.#words = new Int32Array(HEADER_WORDS + steps * STEP_WORDS);
+    this.#slots = new Map([TREE_SLOT, ...handed].map((name, index) => [name, index]));
     this.#filters = filters;
   }
 
@@ -206,6 +209,14 @@ class Encoder {
         r.as = this.#slot(step.as);
         r.a = mountFlags(step.flags);
         if (step.recursive) r.flags |= Flag.Recursive;
+        return r;
+      case 'mountDevice':
+        r.s[0] = this.#text(step.fs);
+        r.s[1] = this.#text(step.data);
+        r.from = this.#slot(step.from);
+        r.as = this.#slot(step.as);
+        r.a = mountFlags(step.flags);
+        if (step.grow) r.flags |= Flag.Grow;
         return r;
       case 'propagation':
         r.a = PROPAGATIONS[step.mode];

@@ -1,6 +1,6 @@
 // Starting a plan: encode it, hand it to the addon, and turn the monitor's messages into a promise and a few callbacks.
 
-import { type FailedStep, type LaunchPlan, StepError } from '@tsnspawn/core';
+import { type FailedStep, type LaunchPlan, type Slot, StepError } from '@tsnspawn/core';
 import { addon, type NativeLaunch } from './addon';
 import { encodePlan, namespaceFlags } from './encode';
 
@@ -28,6 +28,8 @@ export type GuestEnd =
 export interface StartOptions {
   /** descriptor of the tree, locked; the monitor keeps the lock for as long as it lives */
   readonly lockFd: number;
+  /** descriptors for the slots that the plan wants handed; copies go to the monitor */
+  readonly handed?: ReadonlyMap<Slot, number>;
   /** where the guest's output goes. Default 1 */
   readonly stdout?: number;
   /** what /proc/PID/environ of the monitor shows */
@@ -139,11 +141,18 @@ function nativeLaunch(plan: LaunchPlan, options: StartOptions): NativeLaunch {
   return {
     plan: encodePlan(plan, (name) => addon().seccompFilter(name)),
     lockFd: options.lockFd,
+    handed: plan.handed.map((slot) => handedFor(slot, options)),
     stdout: options.stdout ?? 1,
     name: `tsnspawn-monitor: ${plan.machine}`,
     env: options.env,
     namespaces: namespaceFlags(plan.clone.monitor),
   };
+}
+
+function handedFor(slot: Slot, { handed }: StartOptions): number {
+  const fd = handed?.get(slot);
+  if (fd === undefined) throw new RangeError(`the plan wants a descriptor that nobody has opened: ${slot}`);
+  return fd;
 }
 
 /** Puts an error of the addon into words. */

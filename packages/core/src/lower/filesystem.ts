@@ -1,7 +1,7 @@
 // The file system of the view as steps: what is opened on the host beforehand (outer), and what is put in place inside.
 
 import type { Slot, Step } from '../plan';
-import type { Entry } from '../view/model';
+import type { DeviceFilesystem, Entry } from '../view/model';
 
 /** Values that differ from run to run. */
 export interface RunVariables {
@@ -38,6 +38,12 @@ export function lowerEntries(entries: readonly Entry[], uuid: string): Filesyste
       inner.push({ op: 'bind', source: { from: as }, target: entry.path, recursive: entry.recursive, flags: [] });
       return;
     }
+    if (entry.kind === 'device') {
+      const as: Slot = entry.path;
+      outer.push(mountDevice(entry, as));
+      inner.push({ op: 'bind', source: { from: as }, target: entry.path, recursive: false, flags: [] });
+      return;
+    }
     if (entry.kind === 'sysfs') {
       if (!sysfs)
         inner.push({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags: ['nosuid', 'nodev', 'noexec'], data: '' });
@@ -52,7 +58,12 @@ export function lowerEntries(entries: readonly Entry[], uuid: string): Filesyste
   return { outer, inner };
 }
 
-function lowerEntry(entry: Exclude<Entry, { kind: 'host' | 'sysfs' }>, uuid: string): Step[] {
+/** The file system, mounted detached into the slot. */
+export function mountDevice({ device, type, flags, data, grow }: DeviceFilesystem, as: Slot): Step {
+  return { op: 'mountDevice', from: device, fs: type, flags, data, ...(grow === true ? { grow } : {}), as };
+}
+
+function lowerEntry(entry: Exclude<Entry, { kind: 'host' | 'device' | 'sysfs' }>, uuid: string): Step[] {
   const { path } = entry;
   switch (entry.kind) {
     case 'filesystem': {

@@ -2,13 +2,30 @@
 // what the lowerings are for.
 
 import type { InitKind, Rlimit } from '../facts';
-import type { ConsoleMode, LateText, MountFlag, RlimitName } from '../plan';
+import type { ConsoleMode, LateText, MountFlag, RlimitName, Slot } from '../plan';
 
 /** A value that differs from run to run and is filled in by lower(). */
 export interface RunVariable {
   /** the machine id as a dashed uuid */
   readonly variable: 'uuid';
 }
+
+/** A file system of an image. */
+export interface DeviceFilesystem {
+  /** the slot of its block device */
+  readonly device: Slot;
+  readonly type: string;
+  readonly flags: readonly MountFlag[];
+  readonly data: string;
+  /** it is to become as large as its device */
+  readonly grow?: boolean;
+}
+
+/** What the root is made of: a directory of the host (absolute path), or a file system of an image. */
+export type RootView = { readonly readOnly: boolean } & (
+  | { readonly kind: 'directory'; readonly source: string }
+  | ({ readonly kind: 'image' } & DeviceFilesystem)
+);
 
 /** What stands at a path of the guest. Entries come in an order in which each finds what it needs. */
 export type Entry =
@@ -31,6 +48,8 @@ export type Entry =
       readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
     }
+  /** a further file system of the image */
+  | ({ readonly kind: 'device'; readonly path: string } & DeviceFilesystem)
   /** another path of the guest, or the same one with other flags */
   | {
       readonly kind: 'guest';
@@ -112,7 +131,7 @@ export interface ContainerView {
   readonly hostname: string;
   /** machine id, 32 hex digits; without it lower() takes the run's random one */
   readonly uuid?: string;
-  readonly root: { readonly source: string; readonly readOnly: boolean };
+  readonly root: RootView;
   readonly entries: readonly Entry[];
   readonly cgroup: CgroupLayout;
   readonly payload: PayloadView;

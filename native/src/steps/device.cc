@@ -1,0 +1,52 @@
+// File systems on block devices: those of a disk image, which the launcher has opened.
+#include "steps/context.hh"
+#include "steps/mount.hh"
+
+namespace {
+
+constexpr unsigned long kExt4ResizeFs = _IOW('f', 16, uint64_t);  // EXT4_IOC_RESIZE_FS, linux/ext4.h since 6.1
+constexpr long kExt4Magic = 0xef53, kBtrfsMagic = 0x9123683e;
+
+struct BtrfsVolume {  // struct btrfs_ioctl_vol_args
+  int64_t fd;
+  char name[4088];
+};
+constexpr unsigned long kBtrfsResize = _IOW(0x94, 3, BtrfsVolume);  // BTRFS_IOC_RESIZE
+
+/// Makes a mounted file system as large as its device. As in systemd-nspawn a failure is none of the launch: it is as large
+/// then as it was.
+void grow(int mount, int device) {
+  sys::UniqueFd root(sys::openat(mount, ".", O_RDONLY | O_DIRECTORY));
+  uint64_t size = 0;
+  struct {
+    long type, blockSize;
+    char rest[232];
+  } info{};
+  if (!root.ok() || sys::ioctl(device, BLKGETSIZE64, &size) < 0 || sys::invoke(__NR_fstatfs, root.get(), &info) < 0 ||
+      info.blockSize <= 0)
+    return;
+  if (info.type == kExt4Magic) {
+    uint64_t blocks = size / static_cast<uint64_t>(info.blockSize);
+    sys::ioctl(root.get(), kExt4ResizeFs, &blocks);
+  } else if (info.type == kBtrfsMagic) {
+    static BtrfsVolume whole;
+    memcpy(whole.name, "max", 4);
+    sys::ioctl(root.get(), kBtrfsResize, &whole);
+  }
+}
+
+}  // namespace
+
+/// s0 = type; s1 = data; from = slot of the block device; as = slot; a = MS_* flags; kGrow.
+long mountDevice(Context& context, const wire::Step& step) {
+  int device = context.slots[step.from];
+  // The kernel opens the device by a path. Through this one it is the device that the launcher has opened and no other.
+  sys::Text<32> source("/proc/self/fd/");
+  source.add(int64_t{device});
+  sys::UniqueFd mount(
+      makeMount(context.plan.text(step.s0), source.c_str(), context.plan.text(step.s1), step.a, step.a & MS_RDONLY));
+  if (!mount.ok()) return mount.error();
+  if (step.flags & wire::kGrow) grow(mount.get(), device);
+  context.slots[step.as] = mount.release();
+  return 0;
+}

@@ -1,0 +1,63 @@
+// The file systems of a disk image: which becomes the root, what goes below it, and with which flags. The flags and options are
+// those of systemd-nspawn (partition_pick_mount_options() of systemd 254).
+
+import type { ImagePartition, TreeFacts } from '../facts';
+import type { MountFlag } from '../plan';
+import type { ContainerSpec } from '../spec';
+import type { DeviceFilesystem, Entry, RootView } from './model';
+
+/** True when a run writes to no part of its image: it is then opened for reading, and others may have it at the same time. */
+export function keepsImage(spec: ContainerSpec): boolean {
+  return spec.readOnly || spec.ephemeral || spec.volatile !== 'no';
+}
+
+/** The tree's directory, or the root file system of its image. */
+export function rootView(spec: ContainerSpec, tree: TreeFacts, readOnly: boolean): RootView {
+  const root = tree.image?.find(({ path }) => path === '/');
+  if (root === undefined) return { kind: 'directory', source: tree.path, readOnly };
+  return { kind: 'image', readOnly, ...filesystem(spec, root) };
+}
+
+/** The other file systems of the image, in the order in which they are mounted. */
+export function imageEntries(spec: ContainerSpec, tree: TreeFacts): Entry[] {
+  return (tree.image ?? [])
+    .filter(({ path }) => path !== '/')
+    .map((partition) => ({ kind: 'device', path: partition.path, ...filesystem(spec, partition) }));
+}
+
+function filesystem(spec: ContainerSpec, partition: ImagePartition): DeviceFilesystem {
+  const { device, type, grow } = partition;
+  const readOnly = keepsImage(spec) || partition.readOnly;
+  return {
+    device,
+    type,
+    flags: [...(readOnly ? (['ro'] as const) : []), ...flagsAt(partition.path)],
+    data: optionsOf(partition, readOnly).join(','),
+    ...(grow && !readOnly ? { grow } : {}),
+  };
+}
+
+/** No device nodes but those of /dev; and what holds boot loaders, mostly FAT and never verified, needs even less. */
+function flagsAt(path: string): readonly MountFlag[] {
+  switch (path) {
+    case '/boot':
+    case '/efi':
+      return ['nosuid', 'nodev', 'noexec', 'nosymfollow'];
+    case '/var/tmp':
+      return ['nosuid', 'nodev'];
+    default:
+      return ['nodev'];
+  }
+}
+
+function optionsOf({ path, type, discard }: ImagePartition, readOnly: boolean): string[] {
+  const options: string[] = [];
+  if (type === 'vfat' && (path === '/boot' || path === '/efi')) options.push('umask=0077');
+  // read-only alone would not keep these from writing their journal back, nor let two machines share the image
+  if (readOnly && (type === 'ext4' || type === 'xfs')) options.push('norecovery');
+  if (readOnly && type === 'btrfs') options.push('rescue=nologreplay');
+  // a copy of an image has the same id, and may be mounted at the same time
+  if (type === 'xfs') options.push('nouuid');
+  if (!readOnly && discard && ['btrfs', 'ext4', 'f2fs', 'vfat', 'xfs'].includes(type)) options.push('discard');
+  return options;
+}
