@@ -154,7 +154,7 @@ test('custom mounts come after the api ones, by destination', () => {
   assert.is(bindOf(inner, '/a')?.source, '/usr');
   assert.equal(
     stepsOf(outer, 'openTree').map(({ source, flags }) => [
-      typeof source === 'string' ? source : source.path,
+      typeof source === 'string' ? source : 'path' in source ? source.path : '',
       flags.includes('ro'),
     ]),
     [

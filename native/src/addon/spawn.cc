@@ -191,7 +191,7 @@ int becomeSupervisor(const SpawnResult& started, const wire::Supervision& superv
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
   constexpr int kBase = wire::kSupervisorBase;
-  if (arrange(kBase, started.plan.get(), started.events.get(), file.get(), started.runner.get()))
+  if (arrange(kBase, started.plan.get(), started.events.get(), file.get(), started.runner.get(), nullptr, 0))
     executeRunner(kBase, argv, environ);
   return errno;
 }

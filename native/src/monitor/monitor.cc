@@ -58,6 +58,7 @@ class Watch {
         return abandon();
       }
     }
+    context_.guest = pid_;
     // Where the guest is needed to say what is meant: the maps of its ids, its network.
     if (!runAll(wire::Side::kHost, plan.host(), plan.header().hostCount)) return abandon();
     // Detached mounts that the guest has not taken yet die with the last descriptor; it has its own copies of these.
@@ -102,6 +103,7 @@ class Watch {
   bool abandon() {
     if (pid_ > 0) sys::kill(pid_, SIGKILL);
     while (pid_ > 0) turn(nullptr);
+    leaveScratch(context_);
     context_.closeSlots();
     removeCgroups();
     return false;
@@ -158,6 +160,12 @@ class Watch {
         message.text[sizeof message.text - 1] = 0;
         report(wire::Side::kInner, message.step, -message.error, sys::Text<500>(message.text));
         break;
+      case GuestMessage::kAwaiting: {
+        const Plan& plan = context_.plan;
+        failed_ = !runAll(wire::Side::kLate, plan.late(), plan.header().lateCount);
+        if (!failed_) letGuestGo(channel_);
+        break;
+      }
       case GuestMessage::kExecuting:
         executing_ = true;
         break;
@@ -225,6 +233,12 @@ class Watch {
   End end_;
 };
 
+/// What a reboot of the guest keeps goes when it has ended for good.
+void removeTempDirectories(const Plan& plan) {
+  for (uint32_t i = 0; i < plan.header().outerCount; i++)
+    if (plan.outer()[i].op == wire::Op::kTempDirectory) removeTempDirectory(plan, plan.outer()[i]);
+}
+
 }  // namespace
 
 void runMonitor(const Plan& plan) {
@@ -235,9 +249,11 @@ void runMonitor(const Plan& plan) {
   for (;;) {
     Watch watch(plan, signals.get());
     End end = watch.run();
+    bool again = !end.failed && end.signal == SIGHUP && plan.header().restart && !watch.escaped();
+    if (!again) removeTempDirectories(plan);
     if (end.failed) return;
     // reboot(2) in a PID namespace ends its init with SIGHUP for a restart, SIGINT for halt and power off (pid_namespaces(7)).
-    if (end.signal == SIGHUP && plan.header().restart && !watch.escaped()) {
+    if (again) {
       sendEvent(wire::Event::kRebooting);
       continue;
     }

@@ -12,6 +12,7 @@ class Plan {
   const wire::Step* outer() const { return steps(); }
   const wire::Step* host() const { return outer() + header_->outerCount; }
   const wire::Step* inner() const { return host() + header_->hostCount; }
+  const wire::Step* late() const { return inner() + header_->innerCount; }
 
   /// The string at an offset; null where the step has none.
   const char* text(uint32_t offset) const { return offset ? base_ + offset : nullptr; }

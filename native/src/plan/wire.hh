@@ -1,5 +1,5 @@
 // The launch plan as bytes: what packages/native/src/encode.ts writes and the runner reads in place, from a mapped memory
-// file. A header, then the steps (outer, host, inner), then a heap of strings and data that the steps point into by
+// file. A header, then the steps (outer, host, inner, late), then a heap of strings and data that the steps point into by
 // offsets from the start. A list is its strings one after the other. Also the messages between the monitor and the launcher. Shared with the addon: no system header.
 #pragma once
 
@@ -8,7 +8,7 @@
 namespace wire {
 
 constexpr uint32_t kMagic = 0x504e5354;  // "TSNP"
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 
 /// Descriptors the runner finds open when it starts, from a base on: the monitor directly behind the standard ones, the
 /// supervisor further up, because they are put there while Node's threads still use the low ones. Not above 63, where the
@@ -58,6 +58,18 @@ enum class Op : uint16_t {
   kExec,
   kLoopback,
   kMountDevice,
+  kNewMount,
+  kUserNamespace,
+  kIdMap,
+  kBecomeRoot,
+  kActAs,
+  kUnshareMounts,
+  kReturnToHost,
+  kAwait,
+  kOverlay,
+  kTempDirectory,
+  kShiftOwners,
+  kCover,
   kCount,
 };
 
@@ -99,12 +111,14 @@ struct Header {
   uint32_t stub;        // PID 1 is the stub, the payload PID 2
   Console console;
   int32_t killSignal;
-  uint32_t restart;  // run the plan again when the guest reboots
-  uint32_t handed;   // number of descriptors behind the usual ones
+  uint32_t restart;    // run the plan again when the guest reboots
+  uint32_t handed;     // number of descriptors behind the usual ones
+  uint32_t lateCount;  // steps of the host side behind the inner ones, for kAwait
+  uint32_t reserved;
 };
-static_assert(sizeof(Header) == 48);
+static_assert(sizeof(Header) == 56);
 
-enum class Side : uint32_t { kOuter, kHost, kInner };
+enum class Side : uint32_t { kOuter, kHost, kInner, kLate };
 
 /// Monitor to launcher.
 enum class Event : uint32_t {

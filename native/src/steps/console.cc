@@ -20,7 +20,7 @@ long openConsole(Context& context, const wire::Step& step) {
     sys::chdir("/");
     if (!terminal.ok()) return terminal.error();
   }
-  if (long error = sys::symlink(name.c_str(), "/dev/console"); error < 0 && error != -EEXIST) return error;
+  if (long error = sys::symlinkat(name.c_str(), AT_FDCWD, "/dev/console"); error < 0 && error != -EEXIST) return error;
   // The stub has no terminal: its payload takes it, in a session of its own.
   if (step.flags & wire::kControlling && !context.plan.header().stub)
     if (long error = sys::ioctl(terminal.get(), TIOCSCTTY, 0L); error < 0) return error;

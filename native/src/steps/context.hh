@@ -16,7 +16,7 @@ struct User {
 };
 
 /// Kinds of message from the guest's first process to the monitor, before the payload is executed.
-enum class GuestMessage : uint32_t { kFailed, kConsole, kNotifySocket, kFifo, kExecuting };
+enum class GuestMessage : uint32_t { kFailed, kConsole, kNotifySocket, kFifo, kExecuting, kAwaiting };
 
 struct GuestReport {
   GuestMessage kind;
@@ -36,6 +36,12 @@ struct Context {
   int slots[wire::kMaxSlots];
   User user;
   int toMonitor = -1;  // inner side only
+  /// Host side: the guest's first process, as this process counts.
+  long guest = 0;
+  /// A procfs of the monitor's own PID namespace, attached nowhere: that of the host counts otherwise. -1 until it is needed.
+  int proc = -1;
+  /// The mount namespace that kUnshareMounts has left.
+  int hostMounts = -1;
   /// What the failed step was about, when that is not plain from the step itself (the command that was not found).
   sys::Text<400> about;
 
@@ -78,13 +84,35 @@ long loadSeccomp(Context&, const wire::Step&);
 long execPayload(Context&, const wire::Step&);
 long raiseLoopback(Context&, const wire::Step&);
 long mountDevice(Context&, const wire::Step&);
+long newMount(Context&, const wire::Step&);
+long makeUserNamespace(Context&, const wire::Step&);
+long mapIds(Context&, const wire::Step&);
+long becomeRoot(Context&, const wire::Step&);
+long actAs(Context&, const wire::Step&);
+long unshareMounts(Context&, const wire::Step&);
+long returnToHost(Context&, const wire::Step&);
+long awaitMonitor(Context&, const wire::Step&);
+long mountOverlay(Context&, const wire::Step&);
+long makeTempDirectory(Context&, const wire::Step&);
+long shiftOwners(Context&, const wire::Step&);
+long coverPath(Context&, const wire::Step&);
 
 /// Gives up what takeIdentity() had to leave for seccomp(2); for a process that does not exec. Returns 0 or -errno.
 long dropToBoundingSet();
-/// Makes the directories of `path` that are missing, with mode 0755; not the last component when `parentsOnly`.
-long makeDirectories(const char* path, bool parentsOnly);
 /// Removes the cgroup that makeCgroup() made, with all below it.
 void removeCgroup(const Plan&, const wire::Step&);
+/// Removes everything below a directory: cgroups, or, with `files`, all kinds of files.
+void removeBelow(int top, bool files);
+/// Sets MS_* flags of a mount.
+long setMountFlags(int mount, uint64_t flags);
+/// Goes back to the mount namespace, and the user for files, that the monitor had before kUnshareMounts.
+long leaveScratch(Context&);
+/// Makes every capability that is permitted effective.
+long raiseCapabilities();
+/// Removes what makeTempDirectory() made.
+void removeTempDirectory(const Plan&, const wire::Step&);
+/// A descriptor of Context::proc, or -errno.
+long ownProc(Context&);
 /// Puts the process into the cgroup of the step.
 long enterCgroup(const Context&, const wire::Step&, long pid);
 

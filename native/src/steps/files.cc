@@ -1,5 +1,6 @@
 // Files, directories and nodes in the guest's root. All of it happens after pivot_root: a path ends inside the tree.
 #include "steps/context.hh"
+#include "steps/path.hh"
 
 namespace {
 
@@ -18,68 +19,42 @@ long randomUuid(sys::Text<64>& out) {
   return 0;
 }
 
-/// Makes something at `path` by `make`, and the directories above it first where they are missing.
+/// Makes something in its directory, by `make(directory, name)`; the directories above it first where they are missing.
 template <typename Make>
-long withParents(const char* path, Make make) {
-  long result = make();
-  if (result != -ENOENT) return result;
-  if (long error = makeDirectories(path, true); error < 0) return error;
-  return make();
+long inParent(const char* path, Make make) {
+  const char* name;
+  sys::UniqueFd parent(openParent(path, &name));
+  return parent.ok() ? make(parent.get(), name) : parent.error();
 }
 
 }  // namespace
 
-long makeDirectories(const char* path, bool parentsOnly) {
-  sys::Text<4096> prefix;
-  for (const char* p = path; *p;) {
-    const char* end = p;
-    while (*end == '/') end++;
-    while (*end && *end != '/') end++;
-    const char* rest = end;
-    while (*rest == '/') rest++;
-    if (parentsOnly && !*rest) break;
-    prefix.add(p, static_cast<size_t>(end - p));
-    if (prefix.full()) return -ENAMETOOLONG;
-    long error = sys::mkdirat(AT_FDCWD, prefix.c_str(), 0755);
-    // On a read-only file system the kernel says EROFS also of a directory that exists.
-    if (error < 0 && error != -EEXIST) {
-      sys::UniqueFd existing(sys::open(prefix.c_str(), O_PATH | O_DIRECTORY));
-      if (!existing.ok()) return error;
-    }
-    p = end;
-  }
-  return 0;
-}
-
 /// s0 = path; mode.
 long makeDirectory(Context& context, const wire::Step& step) {
-  const char* path = context.plan.text(step.s0);
-  long error = withParents(path, [&] { return sys::mkdirat(AT_FDCWD, path, step.mode); });
+  long error = inParent(context.plan.text(step.s0),
+                        [&](int dir, const char* name) { return sys::mkdirat(dir, name, step.mode); });
   return error == -EEXIST ? 0 : error;
 }
 
 /// s0 = path; mode = type and permissions; a, b = major and minor.
 long makeNode(Context& context, const wire::Step& step) {
-  const char* path = context.plan.text(step.s0);
   // The kernel's "huge" encoding of dev_t (include/linux/kdev_t.h, new_encode_dev).
   uint64_t device = (step.b & 0xff) | (step.a << 8) | ((step.b & ~0xffull) << 12);
-  if (long error = withParents(path, [&] { return sys::mknod(path, step.mode, device); }); error < 0) return error;
-  // Whatever umask the launcher came with.
-  return sys::chmod(path, step.mode & 07777);
+  return inParent(context.plan.text(step.s0), [&](int dir, const char* name) {
+    if (long error = sys::mknodat(dir, name, step.mode, device); error < 0) return error;
+    // Whatever umask the launcher came with.
+    return sys::chmodat(dir, name, step.mode & 07777);
+  });
 }
 
 /// s0 = path; s1 = target of the link.
 long makeLink(Context& context, const wire::Step& step) {
-  const char* path = context.plan.text(step.s0);
-  return withParents(path, [&] { return sys::symlink(context.plan.text(step.s1), path); });
+  return inParent(context.plan.text(step.s0),
+                  [&](int dir, const char* name) { return sys::symlinkat(context.plan.text(step.s1), dir, name); });
 }
 
 /// s0 = path; mode; s1, n = data, or kRandom.
 long writeFile(Context& context, const wire::Step& step) {
-  const char* path = context.plan.text(step.s0);
-  sys::UniqueFd fd(
-      withParents(path, [&] { return sys::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, step.mode); }));
-  if (!fd.ok()) return fd.error();
   sys::Text<64> uuid;
   const char* data = static_cast<const char*>(context.plan.data(step.s1));
   size_t size = step.n;
@@ -88,8 +63,12 @@ long writeFile(Context& context, const wire::Step& step) {
     data = uuid.c_str();
     size = uuid.size();
   }
-  if (long error = sys::writeAll(fd.get(), data, size); error < 0) return error;
-  return sys::chmod(path, step.mode);
+  return inParent(context.plan.text(step.s0), [&](int dir, const char* name) {
+    sys::UniqueFd fd(sys::openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, step.mode));
+    if (!fd.ok()) return fd.error();
+    if (long error = sys::writeAll(fd.get(), data, size); error < 0) return error;
+    return sys::fchmod(fd.get(), step.mode);
+  });
 }
 
 /// s0 = path; mode. The socket goes to the monitor.
@@ -107,7 +86,7 @@ long bindNotifySocket(Context& context, const wire::Step& step) {
   if (size >= sizeof address.sun_path) return -ENAMETOOLONG;
   memcpy(address.sun_path, path, size);
   if (long error = sys::invoke(__NR_bind, fd.get(), &address, sizeof address); error < 0) return error;
-  if (long error = sys::chmod(path, step.mode); error < 0) return error;
+  if (long error = sys::chmodat(AT_FDCWD, path, step.mode); error < 0) return error;
   GuestReport report{GuestMessage::kNotifySocket, 0, 0, {}};
   long sent = sys::sendMessage(context.toMonitor, &report, sizeof report, fd.get());
   return sent < 0 ? sent : 0;

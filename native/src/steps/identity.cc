@@ -68,21 +68,32 @@ long requireNamespacedReboot(Context&, const wire::Step&) {
 }
 
 /// mode = RLIMIT_*; a, b = soft and hard, ~0 for infinity; kOptional: less will do.
-long setLimit(Context&, const wire::Step& step) {
+long setLimit(Context& context, const wire::Step& step) {
   rlimit64 limit{step.a, step.b};
-  long error = sys::prlimit(static_cast<int>(step.mode), &limit, nullptr);
+  // Of a guest with a user namespace the monitor sets them: its own root could not raise a hard limit.
+  auto set = [&](const rlimit64* to, rlimit64* old) {
+    return sys::prlimit(context.guest, static_cast<int>(step.mode), to, old);
+  };
+  long error = set(&limit, nullptr);
   if (error != -EPERM || !(step.flags & wire::kOptional)) return error;
   // Without CAP_SYS_RESOURCE, or above fs.nr_open, a hard limit cannot be raised: as near as it goes.
   rlimit64 old;
-  if ((error = sys::prlimit(static_cast<int>(step.mode), nullptr, &old)) < 0) return error;
+  if ((error = set(nullptr, &old)) < 0) return error;
   if (limit.rlim_max > old.rlim_max) limit.rlim_max = old.rlim_max;
   if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
-  return sys::prlimit(static_cast<int>(step.mode), &limit, nullptr);
+  return set(&limit, nullptr);
 }
 
 /// a = -1000 … 1000, as a signed number.
-long adjustOomScore(Context&, const wire::Step& step) {
-  sys::UniqueFd file(sys::open("/proc/self/oom_score_adj", O_WRONLY));
+long adjustOomScore(Context& context, const wire::Step& step) {
+  sys::UniqueFd file;
+  if (context.guest) {
+    sys::Text<40> path;
+    path.add(context.guest).add("/oom_score_adj");
+    file.reset(ownProc(context) < 0 ? -ENOENT : sys::openat(context.proc, path.c_str(), O_WRONLY));
+  } else {
+    file.reset(sys::open("/proc/self/oom_score_adj", O_WRONLY));
+  }
   if (!file.ok()) return file.error();
   sys::Text<24> number;
   number.add(static_cast<int64_t>(step.a));
@@ -130,6 +141,13 @@ long takeIdentity(Context& context, const wire::Step& step) {
   if (step.flags & wire::kNoNewPrivs)
     if (long error = sys::prctl(PR_SET_NO_NEW_PRIVS, 1); error < 0) return error;
   return 0;
+}
+
+long raiseCapabilities() {
+  CapabilitySets sets;
+  if (long error = getCapabilities(sets); error < 0) return error;
+  sets.effective = sets.permitted;
+  return setCapabilities(sets);
 }
 
 long dropToBoundingSet() {

@@ -3,6 +3,7 @@
 // hostile tree ends inside the tree; RESOLVE_IN_ROOT and NO_MAGICLINKS hold even where the tree brought a /proc of its own.
 #include "steps/mount.hh"
 #include "steps/context.hh"
+#include "steps/path.hh"
 
 namespace {
 
@@ -28,17 +29,6 @@ long setAttributes(int fd, uint64_t flags, unsigned recursive) {
   return sys::mountSetattr(fd, "", AT_EMPTY_PATH | recursive, &change);
 }
 
-/// Opens a path of the guest's root without following a link out of it.
-long openInRoot(const char* path, bool noFollow) {
-  uint64_t flags = O_PATH | (noFollow ? O_NOFOLLOW : 0);
-  long fd = -EAGAIN;
-  // EAGAIN: a rename raced with the walk.
-  for (int attempt = 0; fd == -EAGAIN && attempt < 64; attempt++)
-    fd = sys::openat2(AT_FDCWD, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-  // Where a filter hides it: the root is the tree already, so links end inside all the same.
-  return fd == -ENOSYS ? sys::open(path, static_cast<int>(flags)) : fd;
-}
-
 unsigned typeOf(int fd) {
   struct statx info;
   return sys::fstatx(fd, STATX_TYPE, &info) < 0 ? 0 : info.stx_mode & S_IFMT;
@@ -46,15 +36,7 @@ unsigned typeOf(int fd) {
 
 /// Opens a mount point, made first where it is missing: a directory, or an empty file when `file`.
 long openTarget(const char* path, bool file, bool noFollow) {
-  long fd = openInRoot(path, noFollow);
-  if (fd == -ENOENT) {
-    if (long error = makeDirectories(path, file); error < 0) return error;
-    if (file) {
-      sys::UniqueFd made(sys::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
-      if (!made.ok() && made.error() != -EEXIST) return made.error();
-    }
-    fd = openInRoot(path, noFollow);
-  }
+  long fd = openInside(AT_FDCWD, path, noFollow, file ? Make::kFile : Make::kDirectory);
   if (fd >= 0 && noFollow && typeOf(static_cast<int>(fd)) == S_IFLNK) {
     sys::close(static_cast<int>(fd));
     return -ELOOP;
@@ -116,21 +98,47 @@ long makeMount(const char* type, const char* source, const char* data, uint64_t 
   return sys::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes(flags)));
 }
 
-/// s0 = host path, or from = slot of a descriptor; as = slot; a = MS_* flags; kRecursive.
+long setMountFlags(int mount, uint64_t flags) { return setAttributes(mount, flags, 0); }
+
+/// s0 = host path, or from = slot of a descriptor; s1 = path inside of that (without either: inside the guest's root);
+/// as = slot; a = MS_* flags; n = slot of the user namespace that its owners are mapped by, plus one; kRecursive.
 long openTreeStep(Context& context, const wire::Step& step) {
   unsigned recursive = step.flags & wire::kRecursive ? AT_RECURSIVE : 0;
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive;
   const char* path = context.plan.text(step.s0);
-  long fd =
-      path ? sys::openTree(AT_FDCWD, path, flags) : sys::openTree(context.slots[step.from], "", flags | AT_EMPTY_PATH);
+  const char* inside = context.plan.text(step.s1);
+  int from = step.from >= 0 ? context.slots[step.from] : AT_FDCWD;
+  sys::UniqueFd source;
+  if (inside) {
+    source.reset(openInside(from, inside, false));
+    if (!source.ok()) return source.error();
+    from = source.get();
+  }
+  long fd = path ? sys::openTree(AT_FDCWD, path, flags) : sys::openTree(from, "", flags | AT_EMPTY_PATH);
   if (fd < 0) return fd;
   context.slots[step.as] = static_cast<int>(fd);
+  if (step.n) {
+    mount_attr map{};
+    map.attr_set = MOUNT_ATTR_IDMAP;
+    map.userns_fd = static_cast<uint64_t>(context.slots[step.n - 1]);
+    // Not recursive: one file system below that cannot be mapped, such as proc, must not make all of it fail.
+    if (long error = sys::mountSetattr(static_cast<int>(fd), "", AT_EMPTY_PATH, &map); error < 0) return error;
+  }
   if (long error = setAttributes(static_cast<int>(fd), step.a, recursive); error < 0) return error;
   // A clone of a shared mount is a peer of it: as its slave it still sees what the host mounts below the tree later, and
   // what the guest mounts never shows on the host.
   mount_attr change{};
   change.propagation = MS_SLAVE;
   return sys::mountSetattr(static_cast<int>(fd), "", AT_EMPTY_PATH | AT_RECURSIVE, &change);
+}
+
+/// s0 = type; s1 = data; as = slot; a = MS_* flags.
+long newMount(Context& context, const wire::Step& step) {
+  const char* type = context.plan.text(step.s0);
+  long fd = makeMount(type, type, context.plan.text(step.s1), step.a, false);
+  if (fd < 0) return fd;
+  context.slots[step.as] = static_cast<int>(fd);
+  return 0;
 }
 
 /// a = MS_PRIVATE, MS_SLAVE or MS_SHARED, for every mount of the namespace.
@@ -171,13 +179,14 @@ long mountNew(Context& context, const wire::Step& step) {
   return attach(mount.get(), target.get());
 }
 
-/// s0 = path in the guest, or from = slot of a detached mount; s1 = target; a = MS_* flags; kRecursive, kOptional.
+/// s0 = path in the guest, or from = slot of a detached mount; s1 = target; a = MS_* flags; kRecursive, kOptional,
+/// kNoFollow.
 long bindMount(Context& context, const wire::Step& step) {
   bool optional = step.flags & wire::kOptional;
   unsigned recursive = step.flags & wire::kRecursive ? AT_RECURSIVE : 0;
   sys::UniqueFd mount;
   if (const char* path = context.plan.text(step.s0)) {
-    sys::UniqueFd source(openInRoot(path, false));
+    sys::UniqueFd source(openInside(AT_FDCWD, path, false));
     if (!source.ok()) return optional && source.error() == -ENOENT ? 0 : source.error();
     mount.reset(sys::openTree(source.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recursive));
   } else {
@@ -186,14 +195,15 @@ long bindMount(Context& context, const wire::Step& step) {
   }
   if (!mount.ok()) return mount.error();
   if (long error = setAttributes(mount.get(), step.a, recursive); error < 0) return error;
-  sys::UniqueFd target(openTarget(context.plan.text(step.s1), typeOf(mount.get()) != S_IFDIR, false));
+  sys::UniqueFd target(
+      openTarget(context.plan.text(step.s1), typeOf(mount.get()) != S_IFDIR, step.flags & wire::kNoFollow));
   if (!target.ok()) return optional && excusable(target.error()) ? 0 : target.error();
   return attach(mount.get(), target.get());
 }
 
 /// s0 = target; a = MS_* flags that are set in addition.
 long remount(Context& context, const wire::Step& step) {
-  sys::UniqueFd target(openInRoot(context.plan.text(step.s0), false));
+  sys::UniqueFd target(openInside(AT_FDCWD, context.plan.text(step.s0), false));
   if (!target.ok()) return target.error();
   return setAttributes(target.get(), step.a, 0);
 }
@@ -201,4 +211,35 @@ long remount(Context& context, const wire::Step& step) {
 /// s0 = target.
 long unmount(Context& context, const wire::Step& step) {
   return sys::umount(context.plan.text(step.s0), MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
+/// s0 = path of the guest that exists: covered by a node of its own type that nobody may read or enter.
+long coverPath(Context& context, const wire::Step& step) {
+  sys::UniqueFd target(openInside(AT_FDCWD, context.plan.text(step.s0), false));
+  if (!target.ok()) return target.error();
+  const char* name = "reg";
+  switch (typeOf(target.get())) {
+    case S_IFDIR:
+      name = "dir";
+      break;
+    case S_IFCHR:
+      name = "chr";
+      break;
+    case S_IFBLK:
+      name = "blk";
+      break;
+    case S_IFIFO:
+      name = "fifo";
+      break;
+    case S_IFSOCK:
+      name = "sock";
+      break;
+  }
+  sys::Text<64> path(context.plan.text(step.s1));
+  sys::UniqueFd source(openInside(AT_FDCWD, path.add("/").add(name).c_str(), false));
+  if (!source.ok()) return source.error();
+  sys::UniqueFd mount(sys::openTree(source.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+  if (!mount.ok()) return mount.error();
+  if (long error = setAttributes(mount.get(), step.a, 0); error < 0) return error;
+  return attach(mount.get(), target.get());
 }

@@ -38,6 +38,18 @@ constexpr Function kFunctions[] = {
     execPayload,
     raiseLoopback,
     mountDevice,
+    newMount,
+    makeUserNamespace,
+    mapIds,
+    becomeRoot,
+    actAs,
+    unshareMounts,
+    returnToHost,
+    awaitMonitor,
+    mountOverlay,
+    makeTempDirectory,
+    shiftOwners,
+    coverPath,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

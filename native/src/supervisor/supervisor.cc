@@ -169,6 +169,8 @@ class Supervisor {
       restoreTerminal();
       for (uint32_t i = 0; i < plan_.header().outerCount; i++)
         if (plan_.outer()[i].op == wire::Op::kCgroup) removeCgroup(plan_, plan_.outer()[i]);
+      for (uint32_t i = 0; i < plan_.header().outerCount; i++)
+        if (plan_.outer()[i].op == wire::Op::kTempDirectory) removeTempDirectory(plan_, plan_.outer()[i]);
       if (failed_) return 1;
       if (atOnce_) {
         say(line.add("has been killed."));

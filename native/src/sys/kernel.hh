@@ -136,12 +136,15 @@ inline long closeOnExecFrom(unsigned first) {
 
 // files
 inline long mkdirat(int dir, const char* path, unsigned mode) { return invoke(__NR_mkdirat, dir, path, mode); }
-inline long mknod(const char* path, unsigned mode, uint64_t device) {
-  return invoke(__NR_mknodat, AT_FDCWD, path, mode, device);
+inline long mknodat(int dir, const char* path, unsigned mode, uint64_t device) {
+  return invoke(__NR_mknodat, dir, path, mode, device);
 }
-inline long symlink(const char* target, const char* path) { return invoke(__NR_symlinkat, target, AT_FDCWD, path); }
+inline long symlinkat(const char* target, int dir, const char* path) {
+  return invoke(__NR_symlinkat, target, dir, path);
+}
 inline long unlinkat(int dir, const char* path, int flags) { return invoke(__NR_unlinkat, dir, path, flags); }
-inline long chmod(const char* path, unsigned mode) { return invoke(__NR_fchmodat, AT_FDCWD, path, mode); }
+inline long chmodat(int dir, const char* path, unsigned mode) { return invoke(__NR_fchmodat, dir, path, mode); }
+inline long fchmod(int fd, unsigned mode) { return invoke(__NR_fchmod, fd, mode); }
 inline long chdir(const char* path) { return invoke(__NR_chdir, path); }
 inline long fchdir(int fd) { return invoke(__NR_fchdir, fd); }
 inline long chroot(const char* path) { return invoke(__NR_chroot, path); }
@@ -180,8 +183,9 @@ inline long prctl(int option, unsigned long a = 0, unsigned long b = 0, unsigned
 inline long execve(const char* path, const char* const* argv, const char* const* env) {
   return invoke(__NR_execve, path, argv, env);
 }
-inline long prlimit(int resource, const rlimit64* to, rlimit64* old) {
-  return invoke(__NR_prlimit64, 0, resource, to, old);
+/// `pid` 0: this process.
+inline long prlimit(long pid, int resource, const rlimit64* to, rlimit64* old) {
+  return invoke(__NR_prlimit64, pid, resource, to, old);
 }
 inline long setSignalMask(SignalSet set) { return invoke(__NR_rt_sigprocmask, SIG_SETMASK, &set, nullptr, sizeof set); }
 long resetSignals();

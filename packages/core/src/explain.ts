@@ -1,7 +1,7 @@
 // A step in words: the same phrase stands in an error ("cannot mount tmpfs on /dev: ...") and in --dry-run, so that what
 // failed can be found in the plan. And the hints: what to do about the failures that people meet.
 
-import type { Namespace, Step } from './plan';
+import type { IdMap, Namespace, OpenSource, Step } from './plan';
 
 /** What can fail in the runner: a step of the plan, or the making of the processes around it. */
 export type FailedStep =
@@ -47,9 +47,33 @@ export function stepInWords(step: FailedStep, about?: string): string {
     case 'cgroup':
       return `make the cgroup ${step.mount}${step.path}`;
     case 'openTree':
-      return `open ${typeof step.source === 'string' ? step.source : step.source.path}${inParentheses(...step.flags)}`;
+      return `open ${sourceInWords(step.source)}${inParentheses(...step.flags, step.idmap === undefined ? '' : 'owners mapped')}`;
     case 'mountDevice':
       return `mount ${step.fs} of ${step.from}${inParentheses(...step.flags, step.data)}`;
+    case 'newMount':
+      return `make ${step.fs}${inParentheses(...step.flags, step.data)}`;
+    case 'overlay':
+      return `lay ${[...step.lower, ...(step.upper === undefined ? [] : [step.upper.directory])].join(', ')} over each other${inParentheses(...step.flags)}`;
+    case 'tempDirectory':
+      return `make the temporary directory ${step.path}`;
+    case 'shiftOwners':
+      return `shift the owners of ${step.path} to ${step.base}`;
+    case 'userNamespace':
+      return `make a user namespace (${mapInWords(step.uids)})`;
+    case 'idMap':
+      return `map the users of the container (${mapInWords(step.uids)})`;
+    case 'becomeRoot':
+      return 'become root of the container';
+    case 'actAs':
+      return `make files as user ${step.uid}`;
+    case 'unshareMounts':
+      return 'enter a mount namespace for the mounts of the container';
+    case 'returnToHost':
+      return 'return to the mount namespace of the host';
+    case 'await':
+      return 'wait for the monitor';
+    case 'cover':
+      return `cover ${step.path}`;
     case 'propagation':
       return `make all mounts ${step.mode}`;
     case 'pivotRoot':
@@ -113,6 +137,19 @@ function bindInWords(source: string | { readonly from: string }, target: string,
   if (typeof source !== 'string') return `bind ${source.from} of the host to ${target}${inParentheses(...flags)}`;
   const words = source === target ? `bind ${target} on itself` : `bind ${source} to ${target}`;
   return `${words}${inParentheses(...flags)}`;
+}
+
+function sourceInWords(source: OpenSource): string {
+  if (typeof source === 'string') return source;
+  if (!('from' in source)) return source.inside;
+  return source.inside === undefined ? source.path : `${source.inside} of ${source.path}`;
+}
+
+/** `0-65535 to 524288`, one range after the other. */
+function mapInWords(maps: readonly IdMap[]): string {
+  return maps
+    .map(({ inside, outside, size }) => `${inside}${size === 1 ? '' : `-${inside + size - 1}`} to ${outside}`)
+    .join(', ');
 }
 
 /** Why the step failed, where the system's own text for the errno would mislead; else undefined. */

@@ -39,6 +39,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     handed: outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
     outer,
     host: [],
+    late: [],
     inner: [
       // after the placement by the host side: the namespace's root is the cgroup that its maker is in
       ...cgroup.unshare,

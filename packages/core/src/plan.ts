@@ -34,19 +34,34 @@ export type RlimitName = (typeof RLIMITS)[number];
 
 export type RlimitValue = number | 'infinity';
 
+/** One line of a uid_map or gid_map, user_namespaces(7): `size` ids from `inside` on are `outside` and following in the parent. */
+export interface IdMap {
+  readonly inside: number;
+  readonly outside: number;
+  readonly size: number;
+}
+
+/** What is cloned as a detached mount: a path of the host, a descriptor (`path` is for messages) or what is `inside` of it, looked
+ *  up without leaving it, or a path of the root that has been entered. */
+export type OpenSource =
+  | string
+  | { readonly from: Slot; readonly path: string; readonly inside?: string }
+  | { readonly inside: string };
+
 export type Step =
   // --- host side ---
   /** Make the cgroup `path`, below the mount point `mount`, and put its descriptor into `as`. It is removed again, with all
    *  below it, when the guest has ended. `into`: the guest's first process is placed in it. */
   | { readonly op: 'cgroup'; readonly mount: string; readonly path: string; readonly as: Slot; readonly into: boolean }
   // --- roots and binds ---
-  /** Clone the mount at the host path `source` (or at the descriptor in `from`) detached: open_tree(2) OPEN_TREE_CLONE. */
+  /** Clone a mount detached: open_tree(2) OPEN_TREE_CLONE. `idmap`: its owners are mapped by the user namespace in that slot. */
   | {
       readonly op: 'openTree';
-      readonly source: string | { readonly from: Slot; readonly path: string };
+      readonly source: OpenSource;
       readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
       readonly as: Slot;
+      readonly idmap?: Slot;
     }
   /** Mount the file system `fs` on the block device in `from`, detached, into `as`. `grow`: then make it as large as the device,
    *  as far as its type can. */
@@ -59,6 +74,50 @@ export type Step =
       readonly grow?: boolean;
       readonly as: Slot;
     }
+  /** Make a new file system, attached nowhere. */
+  | {
+      readonly op: 'newMount';
+      readonly fs: string;
+      readonly flags: readonly MountFlag[];
+      /** as in `mount` */
+      readonly data: string;
+      readonly as: Slot;
+    }
+  /** Lay mounts over each other, the lowest first. `upper`: the mount, and in it the directories, made where they are missing, that
+   *  take the writes and that they are worked on in; without it the overlay is read-only. Needs unshareMounts. */
+  | {
+      readonly op: 'overlay';
+      readonly lower: readonly Slot[];
+      readonly upper?: { readonly from: Slot; readonly directory: string; readonly work: string };
+      readonly flags: readonly MountFlag[];
+      readonly as: Slot;
+    }
+  /** Make a directory of the host that is the guest's alone; it is kept across reboots of the guest and removed at its end. */
+  | { readonly op: 'tempDirectory'; readonly path: string; readonly as: Slot }
+  /** Shift the owners of all files of a tree into the 65536 ids from `base` on, on the disk. */
+  | { readonly op: 'shiftOwners'; readonly from: Slot; readonly path: string; readonly base: number }
+  // --- user namespaces ---
+  /** Make a user namespace without a process in it, to map the owners of mounts by. */
+  | {
+      readonly op: 'userNamespace';
+      readonly uids: readonly IdMap[];
+      readonly gids: readonly IdMap[];
+      readonly as: Slot;
+    }
+  /** Host side: write the maps of the guest's user namespace. */
+  | { readonly op: 'idMap'; readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] }
+  /** Inner side: become root of the user namespace. */
+  | { readonly op: 'becomeRoot' }
+  /** What is made from here on belongs to this user and group, until returnToHost. */
+  | { readonly op: 'actAs'; readonly uid: number; readonly gid: number }
+  /** The monitor enters a mount namespace of its own: what it mounts there is locked in the copy that the guest gets. */
+  | { readonly op: 'unshareMounts' }
+  | { readonly op: 'returnToHost' }
+  /** Inner side: wait until the monitor has carried out the late steps. */
+  | { readonly op: 'await' }
+  /** Cover what is at `path`, which must exist, by the node of the same type below `by`. */
+  | { readonly op: 'cover'; readonly path: string; readonly by: string; readonly flags: readonly MountFlag[] }
+
   /** Set the propagation of every mount below / of this mount namespace. */
   | { readonly op: 'propagation'; readonly mode: Propagation }
   /** Make the detached mount in `from` the root of this mount namespace and let go of the old one. */
@@ -86,6 +145,8 @@ export type Step =
       readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
       readonly optional?: boolean;
+      /** refuse a target that is a symbolic link */
+      readonly nofollow?: boolean;
     }
   | { readonly op: 'mkdir'; readonly path: string; readonly mode: number }
   | {
@@ -194,5 +255,7 @@ export interface LaunchPlan {
   readonly host: readonly Step[];
   /** the guest's first process, in all of its namespaces, up to the exec of the payload */
   readonly inner: readonly Step[];
+  /** the monitor, when the inner side awaits it: what only the host's root may do, and what must come last */
+  readonly late: readonly Step[];
   readonly monitor: MonitorPlan;
 }

@@ -3,6 +3,7 @@
 import {
   CAPABILITIES,
   type ConsoleMode,
+  type IdMap,
   type LaunchPlan,
   type MountFlag,
   type Namespace,
@@ -15,9 +16,9 @@ import {
 } from '@tsnspawn/core';
 
 const MAGIC = 0x504e5354;
-const VERSION = 2;
+const VERSION = 3;
 /** 32-bit words of the header and of each step. */
-const HEADER_WORDS = 12;
+const HEADER_WORDS = 14;
 const STEP_WORDS = 12;
 const MAX_SLOTS = 256;
 
@@ -52,6 +53,18 @@ const OPS: readonly Op[] = [
   'exec',
   'loopback',
   'mountDevice',
+  'newMount',
+  'userNamespace',
+  'idMap',
+  'becomeRoot',
+  'actAs',
+  'unshareMounts',
+  'returnToHost',
+  'await',
+  'overlay',
+  'tempDirectory',
+  'shiftOwners',
+  'cover',
 ];
 
 /** wire::StepFlag. */
@@ -131,7 +144,7 @@ interface Fields {
  * @throws RangeError when the plan uses more slots than the runner has
  */
 export function encodePlan(plan: LaunchPlan, filters: (name: string) => Uint8Array): Uint8Array {
-  const steps = [...plan.outer, ...plan.host, ...plan.inner];
+  const steps = [...plan.outer, ...plan.host, ...plan.inner, ...plan.late];
   const encoder = new Encoder(steps.length, plan.handed, filters);
   encoder.header([
     MAGIC,
@@ -146,6 +159,8 @@ export function encodePlan(plan: LaunchPlan, filters: (name: string) => Uint8Arr
     plan.monitor.killSignal,
     plan.monitor.restart ? 1 : 0,
     plan.handed.length,
+    plan.late.length,
+    0,
   ]);
   for (const [index, step] of steps.entries()) encoder.step(step, HEADER_WORDS + index * STEP_WORDS);
   return encoder.finish();
@@ -205,7 +220,12 @@ class Encoder {
         if (step.into) r.flags |= Flag.Into;
         return r;
       case 'openTree':
-        this.#source(r, step.source);
+        if (typeof step.source === 'string') r.s[0] = this.#text(step.source);
+        else {
+          if ('from' in step.source) r.from = this.#slot(step.source.from);
+          if (step.source.inside !== undefined) r.s[1] = this.#text(step.source.inside);
+        }
+        if (step.idmap !== undefined) r.n = this.#slot(step.idmap) + 1;
         r.as = this.#slot(step.as);
         r.a = mountFlags(step.flags);
         if (step.recursive) r.flags |= Flag.Recursive;
@@ -239,6 +259,48 @@ class Encoder {
         r.a = mountFlags(step.flags);
         if (step.recursive) r.flags |= Flag.Recursive;
         if (step.optional) r.flags |= Flag.Optional;
+        if (step.nofollow) r.flags |= Flag.NoFollow;
+        return r;
+      case 'newMount':
+        r.s[0] = this.#text(step.fs);
+        r.s[1] = this.#text(step.data);
+        r.a = mountFlags(step.flags);
+        r.as = this.#slot(step.as);
+        return r;
+      case 'overlay':
+        r.n = step.lower.length;
+        r.s[0] = this.#list(step.lower.map((slot) => String(this.#slot(slot))));
+        if (step.upper !== undefined) {
+          r.from = this.#slot(step.upper.from);
+          r.s[1] = this.#text(step.upper.directory);
+          r.s[2] = this.#text(step.upper.work);
+        }
+        r.a = mountFlags(step.flags);
+        r.as = this.#slot(step.as);
+        return r;
+      case 'tempDirectory':
+        r.s[0] = this.#text(step.path);
+        r.as = this.#slot(step.as);
+        return r;
+      case 'shiftOwners':
+        r.from = this.#slot(step.from);
+        r.a = step.base;
+        return r;
+      case 'userNamespace':
+        this.#maps(r, step);
+        r.as = this.#slot(step.as);
+        return r;
+      case 'idMap':
+        this.#maps(r, step);
+        return r;
+      case 'actAs':
+        r.a = step.uid;
+        r.b = step.gid;
+        return r;
+      case 'cover':
+        r.s[0] = this.#text(step.path);
+        r.s[1] = this.#text(step.by);
+        r.a = mountFlags(step.flags);
         return r;
       case 'mkdir':
         r.s[0] = this.#text(step.path);
@@ -282,6 +344,10 @@ class Encoder {
       case 'requireNamespacedReboot':
       case 'session':
       case 'loopback':
+      case 'becomeRoot':
+      case 'unshareMounts':
+      case 'returnToHost':
+      case 'await':
         return r;
       case 'console':
         if (step.controlling) r.flags |= Flag.Controlling;
@@ -335,6 +401,14 @@ class Encoder {
   #source(record: Fields, source: string | { readonly from: Slot }): void {
     if (typeof source === 'string') record.s[0] = this.#text(source);
     else record.from = this.#slot(source.from);
+  }
+
+  /** uid_map and gid_map as the kernel reads them. */
+  #maps(record: Fields, step: { readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] }): void {
+    const text = (maps: readonly IdMap[]): number =>
+      this.#text(maps.map(({ inside, outside, size }) => `${inside} ${outside} ${size}\n`).join(''));
+    record.s[0] = text(step.uids);
+    record.s[1] = text(step.gids);
   }
 
   #slot(name: Slot): number {

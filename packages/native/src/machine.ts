@@ -168,6 +168,6 @@ function rethrowing<T>(plan: LaunchPlan, start: () => T): T {
 }
 
 function failedStep(plan: LaunchPlan, side: number, index: number): FailedStep {
-  const steps = [plan.outer, plan.host, plan.inner][side] ?? [];
+  const steps = [plan.outer, plan.host, plan.inner, plan.late][side] ?? [];
   return steps[index] ?? { op: 'clone', namespaces: plan.clone.guest };
 }

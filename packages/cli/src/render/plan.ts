@@ -19,11 +19,12 @@ export function renderPlan(plan: LaunchPlan): string {
     { title: 'on the host, before the container exists', steps: plan.outer },
     { title: 'on the host, while its first process waits', steps: plan.host },
     { title: 'in the container', steps: plan.inner },
+    { title: 'on the host, when the container waits for it', steps: plan.late },
   ].filter(({ steps }) => steps.length > 0);
 
   let text = head.map(([name, value]) => `${name.padEnd(10)}  ${value}\n`).join('');
   let number = 0;
-  const digits = String(plan.outer.length + plan.host.length + plan.inner.length).length;
+  const digits = String(plan.outer.length + plan.host.length + plan.inner.length + plan.late.length).length;
   for (const { title, steps } of sections) {
     text += `\n${title}\n`;
     for (const step of steps) {

@@ -1,0 +1,68 @@
+// A mount namespace that the monitor enters for a while. What is mounted there for a guest with a user namespace is copied into
+// the guest's own, which belongs to less than the host's root: the kernel then locks each mount with its flags, so that the
+// guest's root can neither write to what is read-only nor look below a mount (mount_namespaces(7)).
+#include "steps/context.hh"
+
+namespace {
+
+constexpr unsigned kMostDirectories = 32;
+/// The temporary directories by slot; they outlast a reboot of the guest.
+int kept[kMostDirectories];
+unsigned keptSlot[kMostDirectories];
+unsigned keptCount = 0;
+
+}  // namespace
+
+long unshareMounts(Context& context, const wire::Step&) {
+  long proc = ownProc(context);
+  if (proc < 0) return proc;
+  long host = sys::openat(static_cast<int>(proc), "self/ns/mnt", O_RDONLY);
+  if (host < 0) return host;
+  context.hostMounts = static_cast<int>(host);
+  if (long error = sys::unshare(CLONE_NEWNS); error < 0) return error;
+  // What the host mounts still arrives; nothing goes back.
+  return sys::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr);
+}
+
+long returnToHost(Context& context, const wire::Step&) { return leaveScratch(context); }
+
+long leaveScratch(Context& context) {
+  if (context.hostMounts < 0) return 0;
+  sys::invoke(__NR_setfsuid, 0);
+  sys::invoke(__NR_setfsgid, 0);
+  long error = sys::invoke(__NR_setns, context.hostMounts, CLONE_NEWNS);
+  sys::close(context.hostMounts);
+  context.hostMounts = -1;
+  return error < 0 ? error : sys::chdir("/");
+}
+
+/// s0 = path of a directory that is the guest's alone: made, locked, and removed after its end. as = slot.
+long makeTempDirectory(Context& context, const wire::Step& step) {
+  for (unsigned i = 0; i < keptCount; i++) {
+    if (keptSlot[i] != static_cast<unsigned>(step.as)) continue;
+    context.slots[step.as] = static_cast<int>(sys::fcntl(kept[i], F_DUPFD_CLOEXEC, 0));
+    return context.slots[step.as];
+  }
+  if (keptCount == kMostDirectories) return -EMFILE;
+  const char* path = context.plan.text(step.s0);
+  if (long error = sys::mkdirat(AT_FDCWD, path, 0700); error < 0) return error;
+  sys::UniqueFd fd(sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (!fd.ok()) return fd.error();
+  // Whoever cleans up after a launcher that was killed together with its monitor leaves it alone while it is locked.
+  constexpr int kExclusive = 2, kNoWait = 4;  // LOCK_EX, LOCK_NB
+  if (long error = sys::invoke(__NR_flock, fd.get(), kExclusive | kNoWait); error < 0) return error;
+  long copy = sys::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return copy;
+  keptSlot[keptCount] = static_cast<unsigned>(step.as);
+  kept[keptCount++] = fd.release();
+  context.slots[step.as] = static_cast<int>(copy);
+  return 0;
+}
+
+void removeTempDirectory(const Plan& plan, const wire::Step& step) {
+  const char* path = plan.text(step.s0);
+  sys::UniqueFd dir(sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (!dir.ok()) return;
+  removeBelow(dir.get(), true);
+  sys::unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}

@@ -1,0 +1,89 @@
+// User namespaces: the guest's own, and those that say how the owners of a mount are mapped.
+#include <linux/sched.h>
+
+#include "steps/context.hh"
+
+namespace {
+
+/// Writes a file below /proc/PID.
+long writeProc(Context& context, long pid, const char* file, const char* text) {
+  long proc = ownProc(context);
+  if (proc < 0) return proc;
+  sys::Text<64> path;
+  path.add(pid).add("/").add(file);
+  sys::UniqueFd fd(sys::openat(static_cast<int>(proc), path.c_str(), O_WRONLY));
+  return fd.ok() ? sys::writeAll(fd.get(), text, strlen(text)) : fd.error();
+}
+
+long writeMaps(Context& context, long pid, const wire::Step& step) {
+  if (long error = writeProc(context, pid, "uid_map", context.plan.text(step.s0)); error < 0) return error;
+  return writeProc(context, pid, "gid_map", context.plan.text(step.s1));
+}
+
+/// A process in a new user namespace, which does nothing until it is killed.
+long cloneIdle() {
+  long pid = sys::invoke(__NR_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+  while (pid == 0) sys::poll(nullptr, 0, nullptr);
+  return pid;
+}
+
+}  // namespace
+
+long ownProc(Context& context) {
+  if (context.proc >= 0) return context.proc;
+  sys::UniqueFd fs(sys::fsopen("proc", FSOPEN_CLOEXEC));
+  if (!fs.ok()) return fs.error();
+  if (long error = sys::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
+  long mount = sys::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  if (mount >= 0) context.proc = static_cast<int>(mount);
+  return mount;
+}
+
+/// s0, s1 = uid_map and gid_map; as = slot. A user namespace lives as long as a descriptor of it: the process that was needed
+/// to make it goes at once.
+long makeUserNamespace(Context& context, const wire::Step& step) {
+  long pid = cloneIdle();
+  if (pid < 0) return pid;
+  long result = writeMaps(context, pid, step);
+  if (result >= 0) {
+    sys::Text<64> path;
+    path.add(pid).add("/ns/user");
+    result = sys::openat(context.proc, path.c_str(), O_RDONLY);
+    if (result >= 0) context.slots[step.as] = static_cast<int>(result);
+  }
+  sys::kill(pid, SIGKILL);
+  int status;
+  while (sys::wait(pid, &status, 0) == -EINTR) {
+  }
+  return result < 0 ? result : 0;
+}
+
+/// s0, s1 = uid_map and gid_map of the guest's user namespace.
+long mapIds(Context& context, const wire::Step& step) {
+  long result = writeMaps(context, context.guest, step);
+  return result < 0 ? result : 0;
+}
+
+/// Root of a user namespace whose maps have been written: until then this process is nobody in it.
+long becomeRoot(Context&, const wire::Step&) {
+  if (long error = sys::invoke(__NR_setresgid, 0, 0, 0); error < 0) return error;
+  if (long error = sys::invoke(__NR_setgroups, 0, nullptr); error < 0) return error;
+  return sys::invoke(__NR_setresuid, 0, 0, 0);
+}
+
+/// a, b = user and group that files are made as from here on: the guest's root. To root itself they would be nobody's in a mount
+/// whose owners are mapped, and the kernel refuses to make them (EOVERFLOW).
+long actAs(Context&, const wire::Step& step) {
+  sys::invoke(__NR_setfsgid, step.b);
+  sys::invoke(__NR_setfsuid, step.a);
+  // Another user than root loses the capabilities that are about files (capabilities(7)): they are taken back.
+  return raiseCapabilities();
+}
+
+/// The guest's first process lets the monitor do what only that may: the late steps.
+long awaitMonitor(Context& context, const wire::Step&) {
+  GuestReport report{GuestMessage::kAwaiting, 0, 0, {}};
+  if (long error = sys::sendMessage(context.toMonitor, &report, sizeof report); error < 0) return error;
+  char go;
+  return sys::receiveMessage(context.toMonitor, &go, 1).size == 1 ? 0 : -EPIPE;
+}
