@@ -1,4 +1,4 @@
-import { parseArguments, UsageError } from '@tsnspawn/core';
+import { cleanHostname, parseArguments, UsageError } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { spec } from './fixtures';
@@ -27,7 +27,7 @@ test('booleans are those of systemd, in any case', () => {
 });
 
 test('machine and host names follow the rules of host names', () => {
-  for (const name of ['a', 'web-1', 'a.b_c', 'x'.repeat(64)]) assert.is(spec(`--machine=${name}`).machine, name);
+  for (const name of ['a', 'web-1', 'a.b', '12.5', 'x'.repeat(64)]) assert.is(spec(`--machine=${name}`).machine, name);
   refuses('--machine', ['', '-a', 'a-', 'a..b', '.a', 'a.', 'a b', 'a/b', 'x'.repeat(65)]);
   refuses('--hostname', ['ö']);
 });
@@ -117,6 +117,54 @@ test('limits know their units, infinity, and soft values up to the hard one', ()
     'NOFILE=1K',
     'CORE=-1',
   ]);
+});
+
+test('counts are read as systemd reads them: with prefixes for other bases, a sign, and blanks before', () => {
+  for (const [text, value] of Object.entries({ '0x10': 16, '010': 8, '0o17': 15, '0b11': 3, '+5': 5, ' 5': 5, '0': 0 }))
+    assert.equal(spec(`--rlimit=NOFILE=${text}`).rlimits.NOFILE, { soft: value, hard: value }, text);
+});
+
+test('sizes may have fractions, units up to E, and several of them; times those of systemd.time(7)', () => {
+  const sizes = { '1K': 1024, '1.5M': 1572864, '1 K': 1024, '1B': 1, '1M 1K': 1049600, '8E': 2 ** 63, '0': 0 };
+  for (const [text, value] of Object.entries(sizes))
+    assert.is(spec(`--rlimit=AS=${text}`).rlimits.AS?.soft, value, text);
+  const seconds = { '5': 5, '1min': 60, '1h 1min': 3660, '1500ms': 2, '1ms': 1, '0.5': 1, infinity: 'infinity' };
+  for (const [text, value] of Object.entries(seconds))
+    assert.is(spec(`--rlimit=CPU=${text}`).rlimits.CPU?.soft, value, text);
+  for (const [text, value] of Object.entries({ '1000': 1000, '5s': 5_000_000, '3 ms': 3000 }))
+    assert.is(spec(`--rlimit=RTTIME=${text}`).rlimits.RTTIME?.soft, value, text);
+});
+
+test('a backslash takes away the meaning of what follows', () => {
+  const sources = { '/a\\:b:/c': '/a:b', '/a\\\\b:/c': '/a\\b', '/a\\b:/c': '/ab' };
+  for (const [text, path] of Object.entries(sources)) {
+    const [mount] = spec(`--bind=${text}`).mounts;
+    assert.equal(mount?.kind === 'bind' && mount.source, { path, inTree: false }, text);
+  }
+});
+
+test('capabilities may be given by number', () => {
+  assert.equal(spec('--capability=12,CAP_SYS_TIME,0x0').addCapabilities, ['net_admin', 'sys_time', 'chown']);
+});
+
+test('ports may be hexadecimal, and ids of a range may not', () => {
+  assert.equal(spec('-n', '-p', '0x50:+81').network.ports, [{ protocol: 'tcp', host: 80, guest: 81 }]);
+  assert.equal(spec('--private-users=65536:0x10').users, { mode: 'range', base: 65536, size: 16 });
+});
+
+test('the name that a tree gives to its machine is the one that systemd-nspawn gives', () => {
+  const names = {
+    a_b: 'ab',
+    'a-.b': 'a-b',
+    'a..b': 'a.b',
+    '-a': 'a',
+    '.a.': 'a',
+    'a b': 'ab',
+    '..x': 'x',
+    'a-': 'a',
+    ä: '',
+  };
+  for (const [directory, name] of Object.entries(names)) assert.is(cleanHostname(directory), name, directory);
 });
 
 test('the oom score adjustment goes from -1000 to 1000', () => {

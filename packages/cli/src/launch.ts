@@ -13,6 +13,7 @@ import {
   type LaunchPlan,
   lower,
   parseArguments,
+  refuseConflicts,
   requirePrivileges,
   TreeError,
   type TreeFacts,
@@ -110,6 +111,7 @@ export function prepare(
   onlyLook: boolean,
   runtime: Pick<Runtime, 'probeHost' | 'probeTree'>,
 ): Prepared {
+  refuseConflicts(spec);
   const host = runtime.probeHost();
   if (!onlyLook) requirePrivileges(host);
   const tree = runtime.probeTree(directoryOf(spec), boots(spec));

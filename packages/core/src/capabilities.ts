@@ -1,5 +1,7 @@
 // Capability names (capabilities(7)): lower case, without CAP_, in the order of their bits in linux/capability.h.
 
+import { parseInteger } from './values/quantities';
+
 /** Every capability up to Linux 5.9, which brought the last one; index = bit number. */
 export const CAPABILITIES = [
   'chown',
@@ -77,8 +79,10 @@ export const DEFAULT_CAPABILITIES = [
   'setfcap',
 ] as const satisfies readonly Capability[];
 
-/** `CAP_NET_ADMIN`, `net_admin`, `Net_Admin` → `net_admin`; undefined when there is no such capability. */
+/** `CAP_NET_ADMIN`, `net_admin`, `12` → `net_admin`; undefined when there is no such capability. */
 export function capabilityName(text: string): Capability | undefined {
+  const number = parseInteger(text);
+  if (number !== undefined) return CAPABILITIES[number];
   const name = text.toLowerCase().replace(/^cap_/, '');
   return CAPABILITIES.find((capability) => capability === name);
 }

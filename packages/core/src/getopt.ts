@@ -25,7 +25,8 @@ export function getopt(argv: readonly string[]): Reading {
   /** The value of a row that needs one: attached, or the next word. */
   const textOf = (row: OptionRow, shown: string, attached: string | undefined): string => {
     if (row.takes === 'nothing') {
-      if (attached !== undefined) throw new UsageError(`option ${shown} takes no value`, { option: shown });
+      if (attached !== undefined)
+        throw new UsageError(`option ${shown} takes no value, and was given '${attached}'`, { option: shown });
       return row.implied ?? 'yes';
     }
     if (attached !== undefined) return attached;
@@ -98,8 +99,9 @@ export function namesOf(row: OptionRow): readonly string[] {
 function findLong(name: string): OptionRow {
   const exact = OPTIONS.find((row) => namesOf(row).includes(name));
   if (exact !== undefined) return exact;
-  const matches =
-    name === '' ? [] : OPTIONS.filter((row) => namesOf(row).some((candidate) => candidate.startsWith(name)));
+  const all = name === '' ? [] : OPTIONS.filter((row) => namesOf(row).some((candidate) => candidate.startsWith(name)));
+  // a prefix that is unique in systemd-nspawn stays so
+  const matches = all.some(({ own }) => own !== true) ? all.filter(({ own }) => own !== true) : all;
   const [only] = matches;
   if (only !== undefined && matches.length === 1) return only;
   const option = `--${name}`;

@@ -1,6 +1,7 @@
 // @tsnspawn/core: spec, facts, view and plan of a container. Pure functions and plain data; no file, process or addon is touched.
 
 export * from './capabilities';
+export { refuseConflicts } from './conflicts';
 export * from './errno';
 export * from './errors';
 export * from './explain';
@@ -13,7 +14,7 @@ export * from './plan';
 export { RLIMITS } from './rlimits';
 export * from './signals';
 export * from './spec';
-export { CONSOLES } from './values';
+export { CONSOLES, cleanHostname } from './values';
 export { RESOLV_CONF_MODES, TIMEZONE_MODES } from './values/host';
 export { view } from './view';
 export type * from './view/model';

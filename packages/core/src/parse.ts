@@ -1,5 +1,6 @@
 // From a command line to a ContainerSpec: what the options say together.
 
+import { refuseTwoStarts } from './conflicts';
 import { UsageError } from './errors';
 import { getopt } from './getopt';
 import type { ListName, Settings } from './options';
@@ -48,12 +49,7 @@ export function parseArguments(argv: readonly string[], env: Environment): Invoc
 
 /** The spec that settings mean together with the payload's words and the caller's variables. */
 export function specFrom(settings: Settings, payload: readonly string[], env: Environment): ContainerSpec {
-  if (settings.boot === true && settings.asPid2 === true) {
-    throw new UsageError('--boot and --as-pid2 exclude each other', {
-      option: '--as-pid2',
-      hint: 'an init wants to be PID 1',
-    });
-  }
+  refuseTwoStarts(settings.boot === true, settings.asPid2 === true);
   const variable = (name: string): boolean | undefined => fromEnvironment(env, name);
   return {
     ...present('directory', settings.directory),
@@ -123,9 +119,6 @@ export function specFrom(settings: Settings, payload: readonly string[], env: En
 /** Every option but --network-namespace-path implies a network namespace of the container's own. */
 function networkFrom(settings: Settings): NetworkSpec {
   const { networkBridge: bridge, networkZone: zone } = settings;
-  if (bridge !== undefined && zone !== undefined) {
-    throw new UsageError('--network-bridge and --network-zone exclude each other', { option: '--network-zone' });
-  }
   const vethExtra = settings.networkVethExtra ?? [];
   const macvlan = settings.networkMacvlan ?? [];
   const ipvlan = settings.networkIpvlan ?? [];

@@ -2,9 +2,11 @@
 
 import type { Rlimit } from './facts';
 import type { RlimitName, RlimitValue } from './plan';
+import { parseInteger, parseSize, parseTimespan } from './values/quantities';
 
-/** What a limit counts: bytes take the suffixes K M G T P E (1024), `nice` also the form of nice(1), `+5` or `-5`. */
-type Unit = 'bytes' | 'count' | 'nice';
+/** What a limit counts: bytes take the suffixes K M G T P E (1024), times those of systemd.time(7), `nice` also the form of
+ *  nice(1), `+5` or `-5`. */
+type Unit = 'bytes' | 'count' | 'nice' | 'seconds' | 'microseconds';
 
 /** RLIMIT_* in the order of their numbers (asm-generic/resource.h). */
 export const RLIMITS = [
@@ -29,7 +31,7 @@ export const RLIMITS = [
 const RLIMIT_UNITS = {
   AS: 'bytes',
   CORE: 'bytes',
-  CPU: 'count',
+  CPU: 'seconds',
   DATA: 'bytes',
   FSIZE: 'bytes',
   LOCKS: 'count',
@@ -40,7 +42,7 @@ const RLIMIT_UNITS = {
   NPROC: 'count',
   RSS: 'bytes',
   RTPRIO: 'count',
-  RTTIME: 'count',
+  RTTIME: 'microseconds',
   SIGPENDING: 'count',
   STACK: 'bytes',
 } as const satisfies { readonly [name in RlimitName]: Unit };
@@ -54,18 +56,27 @@ export function rlimitName(text: string): RlimitName | undefined {
 /** One value in the unit of its limit (bytes, seconds, microseconds for RTTIME, or a count); undefined when it is none. */
 function parseValue(text: string, unit: Unit): RlimitValue | undefined {
   if (text === 'infinity') return 'infinity';
-  if (unit === 'nice' && /^[+-]\d{1,2}$/.test(text)) {
-    const nice = Number(text);
-    // the kernel stores 20 - nice, so that 0 can mean "may not raise its priority at all"
-    return nice >= -20 && nice <= 19 ? 20 - nice : undefined;
+  switch (unit) {
+    case 'bytes':
+      return parseSize(text);
+    case 'seconds': {
+      const span = parseTimespan(text, MICROSECONDS);
+      return span && Math.ceil(span / MICROSECONDS);
+    }
+    case 'microseconds':
+      return parseTimespan(text, 1);
+    case 'count':
+      return parseInteger(text);
+    case 'nice': {
+      // the kernel stores 20 - nice, so that 0 can mean "may not raise its priority at all"
+      const nice = /^[+-]\d{1,2}$/.test(text) ? Number(text) : undefined;
+      const value = nice === undefined ? parseInteger(text) : 20 - nice;
+      return value !== undefined && value >= (nice === undefined ? 0 : 1) && value <= 40 ? value : undefined;
+    }
   }
-  const match = /^(\d+)([KMGTPE]?)$/.exec(text);
-  if (match === null) return undefined;
-  const [, digits, suffix] = match;
-  if (suffix !== '' && unit !== 'bytes') return undefined;
-  const value = Number(digits) * 1024 ** ('KMGTPE'.indexOf(suffix || '-') + 1);
-  return Number.isSafeInteger(value) ? value : undefined;
 }
+
+const MICROSECONDS = 1_000_000;
 
 /** `SOFT[:HARD]` of one limit; the hard value defaults to the soft one. Undefined when it is malformed or soft > hard. */
 export function parseRlimit(name: RlimitName, text: string): Rlimit | undefined {

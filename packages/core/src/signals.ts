@@ -2,6 +2,8 @@
 // architecture that Node runs on but MIPS; SIGRTMIN is glibc's 34 (the kernel's 32 and 33 belong to the threads library),
 // because it is the guest's systemd that has to agree about SIGRTMIN+3.
 
+import { parseInteger } from './values/quantities';
+
 const NAMES =
   'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ ' +
   'VTALRM PROF WINCH IO PWR SYS';
@@ -23,10 +25,8 @@ export const SIGPWR = 30;
  * range (`RTMIN+3`, `SIGRTMAX-2`). Case does not count. Undefined when there is no such signal.
  */
 export function signalNumber(text: string): number | undefined {
-  if (/^\d+$/.test(text)) {
-    const number = Number(text);
-    return number >= 1 && number <= RTMAX ? number : undefined;
-  }
+  const given = parseInteger(text);
+  if (given !== undefined) return given >= 1 && given <= RTMAX ? given : undefined;
   const name = text.toUpperCase().replace(/^SIG/, '');
   const realtime = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name);
   if (realtime !== null) {

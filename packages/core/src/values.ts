@@ -107,7 +107,7 @@ export const PARSERS: { readonly [K in ValueKind]: (text: string) => Values[K] }
   user: names.user,
   userNames: names.userNames,
   shell(text) {
-    if (text.startsWith('/')) return text;
+    if (text.startsWith('/')) return mounts.path(text);
     const value = parseBoolean(text);
     if (value === undefined) throw new Refusal('neither yes, no nor an absolute path');
     return value;
@@ -131,6 +131,8 @@ export const PARSERS: { readonly [K in ValueKind]: (text: string) => Values[K] }
   signature: host.signature,
   text(text) {
     if (text === '') throw new Refusal('empty');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+    if (/[\u0000-\u001f\u007f]/.test(text)) throw new Refusal('holds a control character');
     return text;
   },
   privateUsers: privileges.privateUsers,

@@ -51,6 +51,7 @@ export const CONSOLE_OPTIONS = [
   },
   {
     long: 'dry-run',
+    own: true,
     group: 'other',
     takes: 'optional',
     metavar: 'text|json',

@@ -71,6 +71,7 @@ export const MOUNTS_OPTIONS = [
   },
   {
     long: 'proc',
+    own: true,
     group: 'mounts',
     takes: 'required',
     metavar: 'read-only|default',

@@ -135,6 +135,8 @@ interface Common {
   /** not shown in --help: another spelling of an option that is */
   readonly hidden?: true;
   readonly file?: FileKey;
+  /** systemd-nspawn has no such option */
+  readonly own?: true;
   readonly help: string;
 }
 

@@ -1,6 +1,7 @@
 // What of the host's goes into the guest (resolv.conf, time zone, journal, credentials), and its unit.
 
 import type { Credential, LinkJournal, ResolvConf, Timezone, UnitProperty } from '../spec';
+import { path } from './mounts';
 import { oneOf, parseBoolean, Refusal, unescapeC } from './text';
 
 export const RESOLV_CONF_MODES = [
@@ -43,7 +44,7 @@ export function linkJournal(text: string): LinkJournal {
 
 /** credential_name_valid() of systemd: a file name, without a colon, that ASCII can write. */
 function credentialId(text: string): string {
-  if (text === '' || text === '.' || text === '..' || text.length > 255 || !/^[!-~]+$/.test(text) || /[/:]/.test(text))
+  if (text === '' || text === '.' || text === '..' || text.length > 255 || !/^[ -~]+$/.test(text) || /[/:]/.test(text))
     throw new Refusal(`${text || '(empty)'} is not a name of a credential`);
   return text;
 }
@@ -59,9 +60,7 @@ export function setCredential(text: string): Credential {
 export function loadCredential(text: string): Credential {
   const colon = text.indexOf(':');
   if (colon < 0) throw new Refusal('not of the form ID:PATH');
-  const path = text.slice(colon + 1);
-  if (path === '') throw new Refusal('an empty path');
-  return { id: credentialId(text.slice(0, colon)), path };
+  return { id: credentialId(text.slice(0, colon)), path: path(text.slice(colon + 1)) };
 }
 
 export function unitProperty(text: string): UnitProperty {
@@ -82,8 +81,8 @@ export function slice(text: string): string {
 
 /** `base64:` and its content, or a path. */
 export function signature(text: string): string {
-  if (text === '') throw new Refusal('an empty path');
-  if (text.startsWith('base64:') && !/^[A-Za-z0-9+/]+={0,2}$/.test(text.slice('base64:'.length)))
+  if (!text.startsWith('base64:')) return path(text);
+  if (!/^base64:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)$/.test(text))
     throw new Refusal('not base64');
   return text;
 }

@@ -6,13 +6,26 @@ import { Refusal, splitColons, words } from './text';
 
 const COLON_HINT = 'write a colon within a path as \\:';
 
+/** What the kernel takes, without the zero at the end (linux/limits.h). */
+const PATH_MAX = 4095;
+const NAME_MAX = 255;
+
+/** A path of the host: anything that a file could have as its path. */
 export function path(text: string): string {
   if (text === '') throw new Refusal('an empty path');
+  if (Buffer.byteLength(text) > PATH_MAX) throw new Refusal(`longer than ${PATH_MAX} bytes`);
+  if (text.split('/').some((component) => Buffer.byteLength(component) > NAME_MAX))
+    throw new Refusal(`a component is longer than ${NAME_MAX} bytes`);
   return text;
 }
 
+/** True for an absolute path of the guest that could exist. */
+export function isGuestPath(text: string): boolean {
+  return isAbsolute(text) && path(text) === text;
+}
+
 export function chdir(text: string): string {
-  if (!isAbsolute(text)) throw new Refusal('must be an absolute path in the container');
+  if (!isGuestPath(text)) throw new Refusal('must be an absolute path in the container');
   if (!isNormalized(text)) throw new Refusal('must be free of empty, . and .. components');
   const simple = simplify(text);
   const api = ['/proc', '/sys', '/dev'].find((root) => isUnder(simple, root));
@@ -22,7 +35,7 @@ export function chdir(text: string): string {
 
 /** A path of the guest that something goes to. */
 function destination(text: string): string {
-  if (!isAbsolute(text)) throw new Refusal(`the destination ${text || '(empty)'} is not an absolute path`);
+  if (!isGuestPath(text)) throw new Refusal(`the destination ${text || '(empty)'} is not an absolute path`);
   if (hasDotDot(text)) throw new Refusal(`the destination ${text} contains ..`);
   const simple = simplify(text);
   if (simple === '/') throw new Refusal('the root of the container cannot be covered');
@@ -36,7 +49,7 @@ function source(text: string): Source {
   if (place === '') throw new Refusal('the source is empty');
   if (inTree && !isAbsolute(place)) throw new Refusal('a path of the tree (after +) starts with /');
   if (inTree && hasDotDot(place)) throw new Refusal(`the source ${place} contains ..`);
-  return { path: place, inTree };
+  return { path: path(place), inTree };
 }
 
 const BIND_IDS: { readonly [option: string]: BindIds } = {
@@ -47,7 +60,7 @@ const BIND_IDS: { readonly [option: string]: BindIds } = {
 };
 
 export function bind(text: string, readOnly: boolean): BindMount {
-  const [first = '', second = '', options = '', ...rest] = splitColons(text);
+  const [first = '', second, options = '', ...rest] = splitColons(text);
   if (rest.length > 0) throw new Refusal('more than three fields', COLON_HINT);
   let recursive = true;
   let ids: BindIds = 'none';
@@ -60,12 +73,12 @@ export function bind(text: string, readOnly: boolean): BindMount {
   }
   const common = { kind: 'bind', readOnly, recursive, ids } as const;
   if (first === '') {
-    if (second === '') throw new Refusal('the source is empty');
+    if (second === undefined) throw new Refusal('the source is empty');
     return { ...common, source: 'temporary', destination: destination(second) };
   }
   const from = source(first);
   // checked here as well for a bind on the same path, so that `--bind=/` is told as a mistake of the option
-  const to = second !== '' ? destination(second) : isAbsolute(from.path) ? destination(from.path) : undefined;
+  const to = second !== undefined ? destination(second) : isAbsolute(from.path) ? destination(from.path) : undefined;
   return { ...common, source: from, ...(to === undefined ? {} : { destination: to }) };
 }
 
@@ -95,9 +108,17 @@ export function inaccessible(text: string): InaccessibleMount {
 export function pivotRoot(text: string): NonNullable<ContainerSpec['pivotRoot']> {
   const [first = '', second, ...rest] = splitColons(text);
   if (rest.length > 0) throw new Refusal('more than two paths', COLON_HINT);
-  const newRoot = destination(first);
+  const newRoot = directoryOfTree(first);
   if (second === undefined) return { newRoot };
-  const oldRoot = destination(second);
+  const oldRoot = directoryOfTree(second);
   if (oldRoot === newRoot) throw new Refusal('the old root cannot be where the new one was');
   return { newRoot, oldRoot };
+}
+
+function directoryOfTree(text: string): string {
+  if (!isGuestPath(text) || hasDotDot(text))
+    throw new Refusal(`${text || '(empty)'} is not an absolute path without ..`);
+  const simple = simplify(text);
+  if (simple === '/') throw new Refusal('/ is the root already');
+  return simple;
 }

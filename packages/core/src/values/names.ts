@@ -1,27 +1,27 @@
 // Names and identities: machines, hosts, users, machine ids, variables.
 
 import type { EnvAssignment } from '../spec';
-import { parseNumber, Refusal, words } from './text';
+import { parseDecimal, Refusal, words } from './text';
 
 /** Longest host and machine name: HOST_NAME_MAX of Linux. */
 const NAME_MAX = 64;
 
-/** Letters, digits, - and _ in labels parted by single dots; no label starts or ends with -; 1 to 64 characters. */
+/** Letters, digits and - in labels parted by single dots; no label starts or ends with -; 1 to 64 characters. */
 function isHostname(text: string): boolean {
   if (text.length > NAME_MAX) return false;
-  return text.split('.').every((label) => /^[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?$/.test(label));
+  return text.split('.').every((label) => /^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?$/.test(label));
 }
 
-/** Drops what may not stand in a machine name, and cuts the rest to 64 characters; may leave nothing. */
+/**
+ * Drops what may not stand in a machine name, and cuts the rest to 64 characters; may leave nothing.
+ * Source: hostname_cleanup() of systemd, so that a tree has the same name here and there.
+ */
 export function cleanHostname(text: string): string {
-  const cleaned = text
-    .replace(/[^A-Za-z0-9._-]/g, '')
-    .replace(/\.{2,}/g, '.')
-    .split('.')
-    .map((label) => label.replace(/^-+|-+$/g, ''))
-    .filter((label) => label !== '')
-    .join('.');
-  return cleaned.slice(0, NAME_MAX).replace(/[-.]+$/, '');
+  return text
+    .replace(/[^A-Za-z0-9.-]/g, '')
+    .replace(/^[.-]+|(?<=[.-])\.+|(?<=\.)-+/g, '')
+    .slice(0, NAME_MAX)
+    .replace(/[-.]+$/, '');
 }
 
 export function hostname(text: string): string {
@@ -29,7 +29,7 @@ export function hostname(text: string): string {
   throw new Refusal(
     text.length > NAME_MAX
       ? `longer than ${NAME_MAX} characters`
-      : 'letters, digits, -, _ and single dots between them are allowed',
+      : 'letters, digits, - and single dots between them are allowed',
   );
 }
 
@@ -41,12 +41,13 @@ export function uuid(text: string): string {
 }
 
 export function user(text: string): string {
-  if (/^\d+$/.test(text)) {
-    const id = Number(text);
+  const id = parseDecimal(text);
+  if (id !== undefined) {
     // (uid_t) -1 means "leave as it is" to the kernel, and its 16-bit form is avoided everywhere for the same reason
     if (id >= 2 ** 32 - 1 || id === 65535) throw new Refusal('not a user number');
     return String(id);
   }
+  if (/^[+-]?\d/.test(text) && Number.isFinite(Number(text))) throw new Refusal('not a user number');
   if (!isUserName(text)) throw new Refusal('not a user name');
   return text;
 }
@@ -61,7 +62,7 @@ export function userNames(text: string): string[] {
   const names = words(text);
   if (names.length === 0) throw new Refusal('no name');
   for (const name of names) {
-    if (!isUserName(name) || parseNumber(name) !== undefined) throw new Refusal(`${name} is not a name`);
+    if (!isUserName(name) || parseDecimal(name) !== undefined) throw new Refusal(`${name} is not a name`);
   }
   return names;
 }

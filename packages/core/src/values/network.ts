@@ -2,7 +2,9 @@
 
 import { isAbsolute } from '../paths';
 import type { InterfacePair, PortForward } from '../spec';
-import { parseNumber, Refusal } from './text';
+import { path } from './mounts';
+import { parseInteger } from './quantities';
+import { Refusal } from './text';
 
 /** IFNAMSIZ less its zero (linux/if.h). */
 const NAME_MAX = 15;
@@ -44,17 +46,19 @@ export function zone(text: string): string {
 }
 
 export function networkNamespace(text: string): string {
-  if (!isAbsolute(text)) throw new Refusal('must be an absolute path', 'ip netns add NAME makes /run/netns/NAME');
+  if (!isAbsolute(path(text))) throw new Refusal('must be an absolute path', 'ip netns add NAME makes /run/netns/NAME');
   return text;
 }
 
 export function port(text: string): PortForward {
-  const match = /^(?:(tcp|udp):)?(\d+)(?::(\d+))?$/.exec(text);
+  const match = /^(?:(tcp|udp):)?([^:]*)(?::([^:]*))?$/.exec(text);
   if (match === null) throw new Refusal('not of the form [tcp:|udp:]HOST[:GUEST]');
   const [, protocol = 'tcp', first = '', second = first] = match;
   const number = (digits: string): number => {
-    const value = parseNumber(digits) ?? 0;
-    if (value < 1 || value > 65535) throw new Refusal(`${digits} is not a port from 1 to 65535`);
+    // 080 would be octal, which nobody means who writes a port
+    const value = /^\s|^\+?0\d/.test(digits) ? undefined : parseInteger(digits);
+    if (value === undefined || value < 1 || value > 65535)
+      throw new Refusal(`${digits || '(empty)'} is not a port from 1 to 65535`);
     return value;
   };
   return { protocol: protocol === 'udp' ? 'udp' : 'tcp', host: number(first), guest: number(second) };

@@ -6,7 +6,8 @@ import type { RlimitName } from '../plan';
 import { parseRlimit, rlimitName } from '../rlimits';
 import { signalNumber } from '../signals';
 import type { FilterRule, PrivateUsers } from '../spec';
-import { parseBoolean, parseNumber, Refusal, words } from './text';
+import { parseInteger, parseSigned } from './quantities';
+import { parseBoolean, parseDecimal, Refusal, words } from './text';
 
 export interface NamedRlimit {
   readonly name: RlimitName;
@@ -24,15 +25,16 @@ export function privateUsers(text: string): PrivateUsers {
     case 'managed':
       return { mode: text };
   }
-  const match = /^(\d+)(?::(\d+))?$/.exec(text);
+  const [first = '', second, ...rest] = text.split(':');
+  const base = parseDecimal(first);
   // 0 and 1 are numbers here, as they are to systemd-nspawn: `0` is the range from 0
-  if (match === null) {
+  if (base === undefined || rest.length > 0) {
     const value = parseBoolean(text);
     if (value !== undefined) return { mode: value ? 'owner' : 'no' };
     throw new Refusal('not yes, no, pick, identity, managed or BASE[:SIZE]');
   }
-  const base = parseNumber(match[1] ?? '') ?? Number.NaN;
-  const size = match[2] === undefined ? DEFAULT_RANGE : (parseNumber(match[2]) ?? Number.NaN);
+  const size = second === undefined ? DEFAULT_RANGE : parseInteger(second);
+  if (size === undefined) throw new Refusal(`${second || '(empty)'} is not a number of ids`);
   // (uid_t) -1 is no id
   if (!(base + size <= 2 ** 32 - 1)) throw new Refusal('the range ends beyond the last id, 4294967294');
   if (size < 1) throw new Refusal('a range of no ids');
@@ -82,8 +84,8 @@ export function rlimit(text: string): NamedRlimit {
 }
 
 export function oomScore(text: string): number {
-  const value = /^[+-]?\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= -1000 && value <= 1000)) throw new Refusal('not a number from -1000 to 1000');
+  const value = parseSigned(text);
+  if (value === undefined || value < -1000 || value > 1000) throw new Refusal('not a number from -1000 to 1000');
   return value;
 }
 
@@ -94,10 +96,11 @@ const MOST_CPUS = 8192;
 export function cpuAffinity(text: string): number[] {
   const cpus = new Set<number>();
   for (const item of text.split(/[\s,]+/).filter((word) => word !== '')) {
-    const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(item);
-    const first = Number(match?.[1]);
-    const last = Number(match?.[2] ?? match?.[1]);
-    if (!(first <= last && last < MOST_CPUS)) throw new Refusal(`${item} is not a processor or a range of them`);
+    const [from = '', to = from, ...rest] = item.split('-');
+    const first = parseInteger(from) ?? Number.NaN;
+    const last = parseInteger(to) ?? Number.NaN;
+    if (!(first <= last && last < MOST_CPUS) || rest.length > 0)
+      throw new Refusal(`${item} is not a processor or a range of them`);
     for (let cpu = first; cpu <= last; cpu += 1) cpus.add(cpu);
   }
   if (cpus.size === 0) throw new Refusal('names no processor');

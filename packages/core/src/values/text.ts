@@ -50,9 +50,10 @@ export function booleanOr<T extends string>(text: string, others: readonly T[]):
   return value;
 }
 
-/** A whole decimal number; undefined for anything else, also beyond 2^53. */
-export function parseNumber(text: string): number | undefined {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+/** A whole number in plain decimal digits, without sign, blanks or leading zeros, as ids are written; undefined for anything
+ *  else, also beyond 2^53. */
+export function parseDecimal(text: string): number | undefined {
+  const value = /^(?:0|[1-9]\d*)$/.test(text) ? Number(text) : Number.NaN;
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
@@ -61,22 +62,25 @@ export function words(text: string): string[] {
   return text.split(',').filter((word) => word !== '');
 }
 
-/** Splits at colons; `\:` is a colon and `\\` a backslash within a field, any other backslash stands for itself. */
+/**
+ * Splits at colons. A backslash takes away the meaning of the character behind it, as in systemd-nspawn: `\:` is a colon within
+ * a field, `\\` a backslash.
+ */
 export function splitColons(text: string): string[] {
   const fields: string[] = [];
   let field = '';
   for (let i = 0; i < text.length; i += 1) {
     const char = text.charAt(i);
-    const next = text.charAt(i + 1);
     if (char === ':') {
       fields.push(field);
       field = '';
-    } else if (char === '\\' && (next === ':' || next === '\\')) {
-      field += next;
-      i += 1;
-    } else {
-      field += char;
+      continue;
     }
+    if (char === '\\') {
+      i += 1;
+      if (i === text.length) throw new Refusal('a backslash at the end', 'write a backslash as \\\\');
+    }
+    field += text.charAt(i);
   }
   fields.push(field);
   return fields;
@@ -116,7 +120,8 @@ export function unescapeC(text: string): string | undefined {
     else if (octal !== undefined) bytes += String.fromCharCode(Number.parseInt(octal, 8));
     else if (unicode !== undefined) {
       const code = Number.parseInt(unicode, 16);
-      if (code > 0x10ffff) return undefined;
+      // a surrogate is no character, and has no form in UTF-8
+      if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
       bytes += Buffer.from(String.fromCodePoint(code)).toString('latin1');
     } else if (letter !== undefined) {
       const byte = Object.hasOwn(C_ESCAPES, letter) ? C_ESCAPES[letter] : undefined;
