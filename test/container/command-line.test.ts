@@ -33,6 +33,7 @@ async function weTake(argv: readonly string[]): Promise<boolean> {
       reached = true;
       throw new TreeError('far enough');
     },
+    findSettings: () => undefined,
     supervise: () => 0,
   });
   return reached || status === 0;

@@ -33,6 +33,7 @@ async function command(argv: readonly string[], facts: HostFacts = host()): Prom
       if (directory === 'missing') throw new TreeError('cannot use missing as the tree: no such directory');
       return tree();
     },
+    findSettings: () => undefined,
     supervise: (plan, options) => {
       told.plan = plan;
       if (!options.quiet) options.say(`Spawning container ${plan.machine} on ${options.tree.path}.`);

@@ -187,6 +187,7 @@ async function command(...argv: string[]): Promise<Told> {
     {
       probeHost: () => host(),
       probeTree: () => tree(),
+      findSettings: () => undefined,
       supervise: () => {
         throw new Error('a machine was started');
       },

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -241,19 +242,36 @@ Napi::Value readInTree(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   // Not blocking: a FIFO in a hostile tree must not hold up the launcher.
   int fd = openInTree(info[0].ToNumber(), text(info[1]), O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return env.Undefined();
-  struct stat status;
-  std::vector<uint8_t> bytes(info[2].ToNumber().Uint32Value());
-  size_t size = 0;
-  bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-  while (regular && size < bytes.size()) {
-    ssize_t n = read(fd, bytes.data() + size, bytes.size() - size);
-    if (n <= 0) break;
-    size += static_cast<size_t>(n);
+  std::string content;
+  if (fd < 0 || !readRegular(fd, info[2].ToNumber().Uint32Value(), content)) return env.Undefined();
+  return Napi::Buffer<char>::Copy(env, content.data(), content.size());
+}
+
+/// readBeside(directory, name, most, confined) → Buffer of at most `most` bytes, undefined where there is no such file, or
+/// -errno; -EINVAL for what is no regular file. Confined: a link is not followed out of the directory, but -EXDEV. An empty Buffer for
+/// /dev/null, by which an administrator says that there is to be nothing.
+Napi::Value readBeside(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  std::string directory = text(info[0]), name = text(info[1]);
+  int fd;
+  if (info[3].ToBoolean()) {
+    int beside = open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    fd = beside < 0 ? -1 : openat(beside, name.c_str(), kFlags | O_NOFOLLOW);
+    if (fd < 0) fd = -errno;
+    if (fd == -ELOOP && (fd = openInTree(beside, name, kFlags)) == -ENOENT) fd = -EXDEV;
+    if (beside >= 0) close(beside);
+  } else {
+    fd = open((directory + "/" + name).c_str(), kFlags);
+    if (fd < 0) fd = -errno;
   }
-  close(fd);
-  if (!regular) return env.Undefined();
-  return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), size);
+  if (fd == -ENOENT || fd == -ENOTDIR) return env.Undefined();
+  if (fd < 0) return Napi::Number::New(env, fd);
+  struct stat status;
+  bool null = fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+  std::string content;
+  if (!readRegular(fd, info[2].ToNumber().Uint32Value(), content) && !null) return Napi::Number::New(env, -EINVAL);
+  return Napi::Buffer<char>::Copy(env, content.data(), content.size());
 }
 
 /// resolveInTree(tree, path) → the path inside the tree that it leads to, or undefined
@@ -359,6 +377,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("lockTree", Napi::Function::New<lockTreeBinding>(env));
   exports.Set("openTree", Napi::Function::New<openTree>(env));
   exports.Set("readInTree", Napi::Function::New<readInTree>(env));
+  exports.Set("readBeside", Napi::Function::New<readBeside>(env));
   exports.Set("resolveInTree", Napi::Function::New<resolveInTreeBinding>(env));
   exports.Set("readText", Napi::Function::New<readText>(env));
   exports.Set("closeFd", Napi::Function::New<closeFd>(env));

@@ -112,3 +112,16 @@ std::string resolveInTree(int tree, const std::string& path) {
   if (base == "/") return full;
   return full.compare(0, base.size(), base) == 0 ? full.substr(base.size()) : "";
 }
+
+bool readRegular(int fd, size_t most, std::string& content) {
+  struct stat status;
+  bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  char buffer[16384];
+  while (regular && content.size() < most) {
+    ssize_t n = read(fd, buffer, most - content.size() < sizeof buffer ? most - content.size() : sizeof buffer);
+    if (n <= 0) break;
+    content.append(buffer, static_cast<size_t>(n));
+  }
+  close(fd);
+  return regular;
+}

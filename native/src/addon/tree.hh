@@ -18,3 +18,6 @@ int openInTree(int tree, const std::string& path, int flags);
 
 /// The path that `path` ends at when all links are followed inside the tree, or empty.
 std::string resolveInTree(int tree, const std::string& path);
+
+/// Reads a regular file that was opened by openInTree() or open(2), at most `most` bytes of it, and closes it. False where it is none.
+bool readRegular(int fd, size_t most, std::string& content);

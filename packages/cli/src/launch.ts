@@ -1,26 +1,39 @@
 // The launch: command line → spec → view → plan → guest. It is timed in milliseconds, so nothing is done before it is needed,
 // and what other commands need (clipanion, archives, http) is in another bundle.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import {
   BindError,
   boots,
   type ContainerSpec,
   type ContainerView,
+  type FoundSettings,
   formatError,
   type HostFacts,
   type LaunchPlan,
   lower,
+  mergeSettings,
+  nameFromPath,
   parseArguments,
+  readSettings,
   refuseConflicts,
   requirePrivileges,
+  type Settings,
   TreeError,
   type TreeFacts,
   TsnspawnError,
   view,
 } from '@tsnspawn/core';
-import { probeHost, probeTree, randomUuid, type SuperviseOptions, supervise } from '@tsnspawn/runtime';
+import {
+  explainsFailure,
+  findSettings,
+  probeHost,
+  probeTree,
+  randomUuid,
+  type SuperviseOptions,
+  supervise,
+} from '@tsnspawn/runtime';
 import { renderHelp, renderList } from './render/help';
 import { renderPlan } from './render/plan';
 import { type Output, STDIO } from './stdio';
@@ -30,6 +43,8 @@ import { VERSION } from './version';
 export interface Runtime {
   readonly probeHost: () => HostFacts;
   readonly probeTree: (directory: string, boots: boolean) => TreeFacts;
+  /** the settings file of the machine of this name, whose tree or image is at this absolute path */
+  readonly findSettings: (name: string, place: string) => FoundSettings | undefined;
   /** the exit status; the real one never returns, because this process becomes another program */
   readonly supervise: (plan: LaunchPlan, options: SuperviseOptions) => number;
 }
@@ -42,6 +57,8 @@ const MACHINES = [
   '/usr/local/lib/machines',
   '/usr/lib/machines',
 ];
+/** Where the tree of a new machine is made. */
+const NEW_MACHINES = '/var/lib/machines';
 
 /**
  * Runs `tsnspawn [OPTIONS] [COMMAND...]` from its arguments to its exit status. Every error is told on standard error and ends
@@ -54,7 +71,7 @@ export async function launch(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
   output: Output = STDIO,
-  runtime: Runtime = { probeHost, probeTree, supervise },
+  runtime: Runtime = { probeHost, probeTree, findSettings, supervise },
 ): Promise<number> {
   try {
     return await run(argv, env, output, runtime);
@@ -65,7 +82,7 @@ export async function launch(
 }
 
 async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Output, runtime: Runtime): Promise<number> {
-  const invocation = parseArguments(argv, env);
+  const invocation = parseArguments(argv, env, (said) => withSettingsFile(said, output, runtime));
   switch (invocation.kind) {
     case 'help':
       output.out(renderHelp());
@@ -92,6 +109,27 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     notifyReady: container.notifyReady,
     say: (line) => output.err(`${line}\n`),
   });
+}
+
+/** The command line with what the settings file of the machine adds to it, or with --settings=override puts in its place. */
+function withSettingsFile(given: Settings, output: Output, runtime: Pick<Runtime, 'findSettings'>): Settings {
+  const said = given.machine === undefined ? given : { ...given, ...placeOfMachine(given.machine, given) };
+  if (said.settings === false) return said;
+  const { name, place } = identityOf(said);
+  const found = name === '' ? undefined : runtime.findSettings(name, place);
+  if (found === undefined) return said;
+  const { settings, warnings } = readSettings(said.settings === 'trusted' ? { ...found, trusted: true } : found);
+  // a launch that failed at a step comes by here again, to find the words for that
+  if (!explainsFailure()) for (const warning of warnings) output.err(`tsnspawn: warning: ${warning}\n`);
+  return said.settings === 'override' ? mergeSettings(settings, said) : mergeSettings(said, settings);
+}
+
+/** The name by which the machine's settings are filed, and where its tree or image is, absolute. */
+function identityOf({ machine, directory, image }: Settings): { readonly name: string; readonly place: string } {
+  const given = image ?? directory ?? '.';
+  // what comes before `..` may be a link: only the kernel knows where that leads
+  const place = given.split('/').includes('..') && existsSync(given) ? realpathSync(given) : resolve(given);
+  return { name: machine ?? nameFromPath(image === undefined ? place : place.replace(/\.raw$/, '')), place };
 }
 
 /** A launch that could be carried out. */
@@ -122,11 +160,19 @@ export function prepare(
 
 /** The tree as given, or the place of the machine of that name, or the current directory. */
 function directoryOf(spec: ContainerSpec): string {
-  if (spec.directory !== undefined) return spec.directory;
   const { machine } = spec;
-  if (machine === undefined) return '.';
-  const found = MACHINES.map((directory) => join(directory, machine)).find((path) => existsSync(path));
-  if (found !== undefined) return found;
+  return spec.directory ?? (machine === undefined ? undefined : placeOfMachine(machine, spec).directory) ?? '.';
+}
+
+/** Where the tree of a machine is, when nothing but its name is given. */
+function placeOfMachine(
+  machine: string,
+  { directory, image, template }: Pick<ContainerSpec, 'directory' | 'image' | 'template'>,
+): { readonly directory?: string } {
+  if (directory !== undefined || image !== undefined) return {};
+  if (template !== undefined) return { directory: join(NEW_MACHINES, machine) };
+  const found = MACHINES.map((place) => join(place, machine)).find((path) => existsSync(path));
+  if (found !== undefined) return { directory: found };
   throw new TreeError(`there is no tree for the machine ${machine}`, {
     option: '--machine',
     hint: `looked in ${MACHINES.join(', ')}; name another place with --directory`,

@@ -29,6 +29,14 @@ const CONFLICTS: readonly Conflict[] = [
     hint: '--ephemeral on the template itself leaves it as it is',
   },
   {
+    option: '--template',
+    found: ({ directory, machine, template }) =>
+      template !== undefined && directory === undefined && machine === undefined
+        ? `--template=${template} needs --directory or --machine`
+        : undefined,
+    hint: 'they say where the tree is made',
+  },
+  {
     option: '--root-hash',
     found: (spec) => (spec.rootHash !== undefined ? withoutImage(spec, `--root-hash=${spec.rootHash}`) : undefined),
   },

@@ -5,9 +5,9 @@ import { UsageError } from './errors';
 import { type ListName, OPTIONS, type OptionRow, type Settings } from './options';
 import { PARSERS, Refusal } from './values';
 
-/** A command line that was read: either settings and the payload, or an early wish that ends the reading. */
+/** A command line that was read: either settings, or an early wish that ends the reading. */
 export type Reading =
-  | { readonly kind: 'settings'; readonly settings: Settings; readonly payload: readonly string[] }
+  | { readonly kind: 'settings'; readonly settings: Settings }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | { readonly kind: 'list'; readonly list: ListName };
@@ -68,7 +68,8 @@ export function getopt(argv: readonly string[]): Reading {
       if (row.takes !== 'nothing') break;
     }
   }
-  return { kind: 'settings', settings, payload: argv.slice(at) };
+  if (at < argv.length) settings.parameters = argv.slice(at);
+  return { kind: 'settings', settings };
 }
 
 /** Checks a value and puts it into the settings; answers at once for --help, --version and the value `help`. */

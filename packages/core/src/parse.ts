@@ -23,32 +23,47 @@ export type Invocation =
 type Environment = { readonly [name: string]: string | undefined };
 
 /**
- * Reads the arguments of a launch, and the variables that systemd-nspawn users set for it
- * (SYSTEMD_NSPAWN_UNIFIED_HIERARCHY, _TMPFS_TMP, _CHECK_OS_RELEASE, SYSTEMD_SUPPRESS_SYNC).
+ * Reads the arguments of a launch, and the variables that systemd-nspawn users set for it.
  *
  * @param argv without the program's name
+ * @param complete adds what is not on the command line: what a settings file or an OCI bundle says
  * @throws UsageError naming the option and the value
  */
-export function parseArguments(argv: readonly string[], env: Environment): Invocation {
+export function parseArguments(
+  argv: readonly string[],
+  env: Environment,
+  complete: (said: Settings) => Settings = (said) => said,
+): Invocation {
   const reading = getopt(argv);
   if (reading.kind !== 'settings') return reading;
-  const { settings, payload } = reading;
+  const said = placed(reading.settings);
   for (const [option, asked] of [
-    ['--oci-bundle', settings.ociBundle !== undefined],
-    ['--settings', settings.settings !== undefined && settings.settings !== false],
-    ['--cleanup', settings.cleanup === true],
+    ['--oci-bundle', said.ociBundle !== undefined],
+    ['--cleanup', said.cleanup === true],
   ] as const) {
     if (asked) throw new UsageError(`${option} does not work yet`, { option });
   }
-  const spec = specFrom(settings, payload, env);
-  const quiet = settings.quiet === true;
-  return settings.dryRun === undefined
+  const spec = specFrom(complete(said), env);
+  const quiet = said.quiet === true || !logsInformation(env);
+  return said.dryRun === undefined
     ? { kind: 'launch', spec, quiet }
-    : { kind: 'launch', spec, quiet, dryRun: settings.dryRun };
+    : { kind: 'launch', spec, quiet, dryRun: said.dryRun };
 }
 
-/** The spec that settings mean together with the payload's words and the caller's variables. */
-export function specFrom(settings: Settings, payload: readonly string[], env: Environment): ContainerSpec {
+/** Without a place of its own `-x --template=P` is `-x -D P`. */
+function placed(said: Settings): Settings {
+  const { template, ...rest } = said;
+  if (template === undefined || said.ephemeral !== true || said.directory !== undefined) return said;
+  return { ...rest, directory: template };
+}
+
+/** Levels of syslog(3) that systemd's programs take; what the launch says of its own accord is of the level info. */
+function logsInformation(env: Environment): boolean {
+  return !/^(?:emerg|alert|crit|err|warning|notice|[0-5])$/.test(env.SYSTEMD_LOG_LEVEL ?? '');
+}
+
+/** The spec that settings mean together with the caller's variables. */
+export function specFrom(settings: Settings, env: Environment): ContainerSpec {
   refuseTwoStarts(settings.boot === true, settings.asPid2 === true);
   const variable = (name: string): boolean | undefined => fromEnvironment(env, name);
   return {
@@ -62,7 +77,7 @@ export function specFrom(settings: Settings, payload: readonly string[], env: En
     ...present('imagePolicy', settings.imagePolicy),
     ...present('machine', settings.machine),
     start: settings.boot === true ? 'boot' : settings.asPid2 === true ? 'pid2' : 'pid1',
-    command: payload,
+    command: settings.parameters ?? [],
     ...present('user', settings.user),
     ...present('chdir', settings.chdir),
     env: settings.setenv ?? [],
@@ -109,7 +124,7 @@ export function specFrom(settings: Settings, payload: readonly string[], env: En
     ...present('unifiedCgroup', variable('SYSTEMD_NSPAWN_UNIFIED_HIERARCHY')),
     cgroupNamespace: variable('SYSTEMD_NSPAWN_USE_CGNS') ?? true,
     sharedNamespaces: (['ipc', 'pid', 'uts'] as const).filter(
-      (name) => variable(`SYSTEMD_NSPAWN_SHARE_NS_${name.toUpperCase()}`) === true,
+      (name) => variable('SYSTEMD_NSPAWN_SHARE_SYSTEM') ?? variable(`SYSTEMD_NSPAWN_SHARE_NS_${name.toUpperCase()}`),
     ),
     checkOs: variable('SYSTEMD_NSPAWN_CHECK_OS_RELEASE') ?? true,
     lock: variable('SYSTEMD_NSPAWN_LOCK') ?? true,

@@ -60,9 +60,11 @@ export interface Values {
   rootHash: string;
   signature: string;
   text: string;
+  word: string;
   privateUsers: PrivateUsers;
   pickUsers: PrivateUsers;
   ownership: Ownership;
+  chownOwnership: Ownership;
   movedInterface: InterfacePair;
   macvlan: InterfacePair;
   ipvlan: InterfacePair;
@@ -135,9 +137,11 @@ export const PARSERS: { readonly [K in ValueKind]: (text: string) => Values[K] }
     if (/[\u0000-\u001f\u007f]/.test(text)) throw new Refusal('holds a control character');
     return text;
   },
+  word: (text) => text,
   privateUsers: privileges.privateUsers,
   pickUsers: () => ({ mode: 'pick', wherePossible: true }),
   ownership: (text) => oneOf(text, OWNERSHIPS),
+  chownOwnership: (text) => (boolean(text) ? 'chown' : 'off'),
   movedInterface: network.movedInterface,
   macvlan: network.macvlan,
   ipvlan: network.ipvlan,

@@ -61,6 +61,8 @@ export interface Addon {
   /** permitted and bounding set, each as bits 0 to 31 and 32 to 63 */
   capabilities(): readonly [readonly [number, number], readonly [number, number]];
   readInTree(tree: number, path: string, most: number): Buffer | undefined;
+  /** confined: links are not followed out of the directory; a negative number is -errno */
+  readBeside(directory: string, name: string, most: number, confined: boolean): Buffer | number | undefined;
   resolveInTree(tree: number, path: string): string | undefined;
   readText(path: string): string | undefined;
   closeFd(fd: number): void;

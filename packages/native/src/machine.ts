@@ -128,11 +128,21 @@ export function supervisePlan(plan: LaunchPlan, options: SupervisionOptions): ne
 /** Set by the supervisor for a Node that has to explain a failure: its process id, side, step, errno, and what it was about. */
 const FAILURE_VARIABLE = 'TSNSPAWN_FAILURE';
 
-/** The failed step of a launch of this plan that a supervisor has seen, or undefined when there was none before this one. */
-export function failureOf(plan: LaunchPlan): StepError | undefined {
+/** True in a Node that was executed again to explain a failure: what there is to say before a launch has been said. */
+export function explainsFailure(): boolean {
+  return failureText() !== null;
+}
+
+function failureText(): RegExpExecArray | null {
   const match = /^(\d+) (\d) (-?\d+) (\d+) (.*)$/s.exec(process.env[FAILURE_VARIABLE] ?? '');
   // The supervisor was this very process: one that is inherited is none.
-  if (match === null || Number(match[1]) !== process.pid) return undefined;
+  return match !== null && Number(match[1]) === process.pid ? match : null;
+}
+
+/** The failed step of a launch of this plan that a supervisor has seen, or undefined when there was none before this one. */
+export function failureOf(plan: LaunchPlan): StepError | undefined {
+  const match = failureText();
+  if (match === null) return undefined;
   const [, , side, index, errno, about] = match;
   return new StepError(failedStep(plan, Number(side), Number(index)), Number(errno), about === '' ? undefined : about);
 }

@@ -1,6 +1,7 @@
-export { exitNow } from '@tsnspawn/native';
+export { exitNow, explainsFailure } from '@tsnspawn/native';
 export { type Machine, type MachineEnd, type MachineOptions, startMachine } from './machine';
 export { probeHost, randomUuid } from './probe/host';
 export { parseMountinfo } from './probe/mountinfo';
+export { findSettings } from './probe/settings-file';
 export { probeTree } from './probe/tree';
 export { type SuperviseOptions, supervise } from './supervise';

@@ -22,6 +22,17 @@ export const PAYLOAD_OPTIONS = [
     help: 'run COMMAND as PID 2 below a small init',
   },
   {
+    group: 'payload',
+    takes: 'required',
+    metavar: 'COMMAND',
+    key: 'parameters',
+    value: 'word',
+    many: true,
+    hidden: true,
+    file: { section: 'Exec', key: 'Parameters', list: true },
+    help: 'the command and its arguments, or with --boot arguments of init',
+  },
+  {
     long: 'user',
     also: ['uid'],
     short: 'u',

@@ -57,7 +57,7 @@ export const PRIVILEGES_OPTIONS = [
     key: 'systemCallFilter',
     value: 'systemCallFilter',
     many: true,
-    file: { section: 'Exec', key: 'SystemCallFilter' },
+    file: { section: 'Exec', key: 'SystemCallFilter', trusted: 'additions' },
     help: 'system calls to allow beyond the default ones, or with ~ to refuse',
   },
   {

@@ -1,5 +1,6 @@
 // Limits, and the unit that holds the container.
 
+import { RLIMITS } from '../rlimits';
 import { type OptionRow, SWITCH } from './row';
 
 export const RESOURCES_OPTIONS = [
@@ -11,6 +12,7 @@ export const RESOURCES_OPTIONS = [
     key: 'rlimit',
     value: 'rlimit',
     many: true,
+    file: { section: 'Exec', key: 'Limit', each: RLIMITS, trusted: true },
     help: 'resource limit; sizes take K M G T, or infinity',
   },
   {

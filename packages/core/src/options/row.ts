@@ -42,6 +42,8 @@ export interface Settings {
   bindUserGroups?: (readonly string[])[];
   boot?: boolean;
   asPid2?: boolean;
+  /** the command and its arguments, or with boot the arguments of init */
+  parameters?: string[];
   user?: string;
   chdir?: string;
   setenv?: EnvAssignment[];
@@ -112,14 +114,17 @@ export type GroupName =
 interface FileKey {
   readonly section: 'Exec' | 'Files' | 'Network';
   readonly key: string;
-  /** it counts only in a file that an administrator wrote, not in one that came with the tree */
-  readonly trusted?: true;
-  /** the values stand between blanks (or commas) in one line */
+  /** it counts only in a file that an administrator wrote, not in one that came with the tree; `additions`: what takes away
+   *  (~LIST) counts in any file */
+  readonly trusted?: true | 'additions';
+  /** the values stand between blanks in one line */
   readonly list?: true;
+  /** there is a key for each of these: LimitNOFILE=1 says NOFILE=1 */
+  readonly each?: readonly string[];
 }
 
 interface Common {
-  /** without the dashes; an option that has only a short name has none */
+  /** without the dashes; an option that has only a short name has none, nor has what only a settings file says by a key */
   readonly long?: string;
   /** other long names of the same option */
   readonly also?: readonly string[];

@@ -77,7 +77,7 @@ export const TREE_OPTIONS = [
     metavar: 'NEW[:OLD]',
     key: 'pivotRoot',
     value: 'pivotRoot',
-    file: { section: 'Exec', key: 'PivotRoot', trusted: true },
+    file: { section: 'Exec', key: 'PivotRoot' },
     help: 'make the directory NEW of the tree the root',
   },
   {

@@ -37,10 +37,11 @@ export const USERS_OPTIONS = [
     long: 'private-users-chown',
     group: 'users',
     takes: 'nothing',
-    implied: 'chown',
+    implied: 'yes',
     key: 'ownership',
-    value: 'ownership',
+    value: 'chownOwnership',
     hidden: true,
+    file: { section: 'Files', key: 'PrivateUsersChown', trusted: true },
     help: '--private-users-ownership=chown',
   },
   {

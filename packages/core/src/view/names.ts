@@ -6,10 +6,16 @@ import { lastComponent } from '../paths';
 import type { ContainerSpec } from '../spec';
 import { cleanHostname } from '../values';
 
-/** The name asked for, or the last component of the tree's path without the characters that a name may not have. */
+/** The last component of a path without the characters that a name may not have; empty where there is none, as for `..`. */
+export function nameFromPath(path: string): string {
+  const last = lastComponent(path);
+  return last === '..' ? '' : cleanHostname(last);
+}
+
+/** The name asked for, or that of the path as it was given: a link to a tree names the machine, not what it leads to. */
 export function machineName(spec: ContainerSpec, tree: TreeFacts): string {
   if (spec.machine !== undefined) return spec.machine;
-  const name = cleanHostname(lastComponent(tree.path));
+  const name = nameFromPath(spec.directory ?? '') || nameFromPath(tree.path);
   if (name !== '') return name;
   throw new UsageError(`no machine name can be made from ${tree.path}`, {
     path: tree.path,
