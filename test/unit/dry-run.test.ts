@@ -97,8 +97,8 @@ test('--dry-run=json prints the plan itself', async () => {
 
 test('a launch carries the plan out and ends with the status of the payload', async () => {
   const { status, out, err, plan } = await command(['-D', 'tree', 'true'], HERE);
-  assert.equal([status, out, plan?.machine], [42, '', 'debian-tree']);
-  assert.is(err, 'Spawning container debian-tree on /srv/debian-tree.\n');
+  assert.equal([status, out, plan?.machine], [42, '', 'tree']);
+  assert.is(err, 'Spawning container tree on /srv/debian-tree.\n');
 });
 
 test('--quiet says nothing', async () => {

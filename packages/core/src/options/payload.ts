@@ -22,17 +22,6 @@ export const PAYLOAD_OPTIONS = [
     help: 'run COMMAND as PID 2 below a small init',
   },
   {
-    group: 'payload',
-    takes: 'required',
-    metavar: 'COMMAND',
-    key: 'parameters',
-    value: 'word',
-    many: true,
-    hidden: true,
-    file: { section: 'Exec', key: 'Parameters', list: true },
-    help: 'the command and its arguments, or with --boot arguments of init',
-  },
-  {
     long: 'user',
     also: ['uid'],
     short: 'u',
@@ -109,3 +98,15 @@ export const PAYLOAD_OPTIONS = [
     help: 'architecture that uname(2) reports',
   },
 ] as const satisfies readonly OptionRow[];
+
+/** The words after the options: only a settings file has a name for them. */
+export const PARAMETERS = {
+  group: 'payload',
+  takes: 'required',
+  metavar: 'COMMAND',
+  key: 'parameters',
+  value: 'word',
+  many: true,
+  file: { section: 'Exec', key: 'Parameters', list: true },
+  help: 'the command and its arguments, or with --boot arguments of init',
+} as const satisfies OptionRow;

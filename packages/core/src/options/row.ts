@@ -124,7 +124,7 @@ interface FileKey {
 }
 
 interface Common {
-  /** without the dashes; an option that has only a short name has none, nor has what only a settings file says by a key */
+  /** without the dashes; an option that has only a short name has none */
   readonly long?: string;
   /** other long names of the same option */
   readonly also?: readonly string[];

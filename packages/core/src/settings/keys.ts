@@ -1,6 +1,7 @@
 // The keys of a settings file, from the option table.
 
 import { OPTIONS, type OptionRow } from '../options';
+import { PARAMETERS } from '../options/payload';
 
 /** A key: the row it belongs to, and what stands before the value in the text of the option. */
 export interface FileKey {
@@ -13,7 +14,7 @@ let known: ReadonlyMap<string, FileKey> | undefined;
 
 /** The keys by `Section.Key`; made at the first call, since most launches have no settings file. */
 export function fileKeys(): ReadonlyMap<string, FileKey> {
-  known ??= new Map(OPTIONS.flatMap(keysOf));
+  known ??= new Map([...OPTIONS, PARAMETERS].flatMap(keysOf));
   return known;
 }
 
