@@ -1,13 +1,4 @@
-import { readFileSync } from 'node:fs';
-import {
-  CAPABILITIES,
-  CLOSED_CAPABILITIES,
-  DEFAULT_CAPABILITIES,
-  PermissionError,
-  requirePrivileges,
-  TreeError,
-  UnsupportedError,
-} from '@tsnspawn/core';
+import { CAPABILITIES, PermissionError, requirePrivileges, TreeError, UnsupportedError } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { environmentOf, host, planOf, tree, viewOf } from './fixtures';
@@ -124,29 +115,6 @@ test('capabilities are added, then dropped, and never more than the host has', (
   assert.throws(() => bounding(['--capability=wake_alarm'], few), /wake_alarm cannot be given/);
 });
 
-test('a capability whose calls the filter keeps closed is refused by name, and kept by all', () => {
-  for (const name of CLOSED_CAPABILITIES) {
-    assert.throws(
-      () => viewOf([`--capability=chown,${name}`]),
-      (error: unknown) =>
-        error instanceof UnsupportedError &&
-        error.code === 'ENOTSUP' &&
-        error.option === '--capability' &&
-        error.message.startsWith(`--capability=${name} does not work yet: the system call filter`),
-    );
-    assert.ok(viewOf(['--capability=all']).privileges.bounding.includes(name));
-    assert.not.ok(viewOf([`--capability=${name}`, '--drop-capability=all']).privileges.bounding.includes(name));
-  }
-});
-
-test('these capabilities are those that the filter has calls for, less the default ones', () => {
-  const groups = readFileSync('native/src/tools/syscall-groups.hh', 'utf8').matchAll(/^ {4}\{"[\w-]+", "([A-Z_]+)",/gm);
-  const names = Array.from(groups, ([, name = '']) => name.toLowerCase());
-  const closed = names.filter((name) => !(DEFAULT_CAPABILITIES as readonly string[]).includes(name));
-  assert.ok(names.includes('sys_ptrace'));
-  assert.equal([...CLOSED_CAPABILITIES].sort(), closed.sort());
-});
-
 test('an ordinary user may see the plan that root would get, and may not launch it', () => {
   const user = host({ euid: 1000, capabilities: { permitted: [], bounding: CAPABILITIES } });
   assert.equal(viewOf([], user).privileges, viewOf([]).privileges);
@@ -187,11 +155,6 @@ test('a personality of another architecture is refused', () => {
     () => viewOf(['--personality=x86'], arm),
     (error: unknown) => error instanceof UnsupportedError,
   );
-});
-
-test('--suppress-sync is loaded before the filter that could forbid it', () => {
-  assert.equal(viewOf([]).privileges.filters, ['arguments', 'default']);
-  assert.equal(viewOf(['--suppress-sync']).privileges.filters, ['suppress-sync', 'arguments', 'default']);
 });
 
 test.run();

@@ -316,6 +316,28 @@ Napi::Value canOpen(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), fd >= 0);
 }
 
+/// refusedProcessors(numbers) → those that a thread of this process may not run on
+Napi::Value refusedProcessors(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto asked = info[0].As<Napi::Array>();
+  auto refused = Napi::Array::New(env);
+  std::vector<uint32_t> numbers(asked.Length());
+  for (uint32_t i = 0; i < numbers.size(); i++) numbers[i] = asked.Get(i).ToNumber();
+  std::vector<bool> may(numbers.size());
+  // Tried, in a thread that is of no other use: neither the set of this thread nor that of the machine tells.
+  std::thread([&] {
+    constexpr uint32_t kBits = 8 * sizeof(long), kMost = 8192;
+    for (size_t i = 0; i < numbers.size(); i++) {
+      unsigned long set[kMost / kBits] = {};
+      if (numbers[i] < kMost) set[numbers[i] / kBits] = 1ul << numbers[i] % kBits;
+      may[i] = syscall(SYS_sched_setaffinity, 0, sizeof set, set) == 0;
+    }
+  }).join();
+  for (size_t i = 0; i < numbers.size(); i++)
+    if (!may[i]) refused.Set(refused.Length(), Napi::Number::New(env, numbers[i]));
+  return refused;
+}
+
 /// limits(pid) → soft and hard value of each RLIMIT_*, in the order of their numbers; 0 is this process. Empty where the
 /// kernel refuses (prlimit(2): another user's process).
 Napi::Value limits(const Napi::CallbackInfo& info) {
@@ -385,6 +407,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("isTerminal", Napi::Function::New<isTerminal>(env));
   exports.Set("canOpen", Napi::Function::New<canOpen>(env));
   exports.Set("capabilities", Napi::Function::New<capabilities>(env));
+  exports.Set("refusedProcessors", Napi::Function::New<refusedProcessors>(env));
   exports.Set("limits", Napi::Function::New<limits>(env));
   exports.Set("saveTerminal", Napi::Function::New<saveTerminal>(env));
   exports.Set("restoreTerminal", Napi::Function::New<restoreTerminal>(env));

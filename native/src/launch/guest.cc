@@ -7,8 +7,22 @@ namespace {
 [[noreturn]] void fail(Context& context, int step, long error) {
   GuestReport report{GuestMessage::kFailed, step, static_cast<int32_t>(-error), {}};
   memcpy(report.text, context.about.c_str(), context.about.size() + 1);
-  sys::sendMessage(context.toMonitor, &report, sizeof report);
+  // Where a filter that is in force refuses sendmsg(2).
+  if (sys::sendMessage(context.toMonitor, &report, sizeof report) < 0)
+    sys::invoke(__NR_write, context.toMonitor, &report, sizeof report);
   sys::exit(1);
+}
+
+/// All that is left to do for the exec but the exec itself. Returns true.
+bool prepareExec(Context& context) {
+  // Descriptors that were open in the launcher without close-on-exec (CVE-2024-21626). The socket to the monitor closes with
+  // them, at the exec: that is how the monitor knows that it succeeded.
+  sys::closeOnExecFrom(3);
+  // For a stub they stay blocked, and wait, until it takes them.
+  if (!context.plan.header().stub) sys::resetSignals();
+  GuestReport ready{GuestMessage::kExecuting, 0, 0, {}};
+  sys::sendMessage(context.toMonitor, &ready, sizeof ready);
+  return true;
 }
 
 [[noreturn]] void runGuest(Context& context) {
@@ -18,8 +32,13 @@ namespace {
   const wire::Header& header = context.plan.header();
   const wire::Step* steps = context.plan.inner();
   int last = static_cast<int>(header.innerCount) - 1;
-  for (int i = 0; i < last; i++)
+  bool filtered = false;
+  for (int i = 0; i < last; i++) {
+    // What follows may be refused by a filter: it is done before the first one is in force.
+    if (steps[i].op == wire::Op::kSeccomp && !filtered) filtered = prepareExec(context);
     if (long error = runStep(context, steps[i]); error < 0) fail(context, i, error);
+  }
+  if (!filtered) prepareExec(context);
 
   if (header.stub) {
     long payload = sys::forkProcess();
@@ -28,13 +47,8 @@ namespace {
     // A session of its own: only the leader of one can have the terminal.
     sys::setsid();
     if (header.console != wire::Console::kPipe) sys::ioctl(0, TIOCSCTTY, 0L);
+    sys::resetSignals();
   }
-  // Descriptors that were open in the launcher without close-on-exec (CVE-2024-21626). The socket to the monitor closes with
-  // them, at the exec: that is how the monitor knows that it succeeded.
-  sys::closeOnExecFrom(3);
-  sys::resetSignals();
-  GuestReport ready{GuestMessage::kExecuting, 0, 0, {}};
-  sys::sendMessage(context.toMonitor, &ready, sizeof ready);
   fail(context, last, runStep(context, steps[last]));
 }
 

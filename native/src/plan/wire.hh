@@ -70,6 +70,8 @@ enum class Op : uint16_t {
   kTempDirectory,
   kShiftOwners,
   kCover,
+  kCpuAffinity,
+  kExecLabel,
   kCount,
 };
 

@@ -100,6 +100,11 @@ long adjustOomScore(Context& context, const wire::Step& step) {
   return sys::writeAll(file.get(), number.c_str(), number.size());
 }
 
+/// s0, n = the processors, a bit each, of n bytes.
+long setAffinity(Context& context, const wire::Step& step) {
+  return sys::invoke(__NR_sched_setaffinity, 0, step.n, context.plan.data(step.s0));
+}
+
 /// a = PER_*.
 long setPersonality(Context&, const wire::Step& step) {
   long result = sys::invoke(__NR_personality, step.a);
@@ -162,6 +167,20 @@ long dropToBoundingSet() {
 long changeDirectory(Context& context, const wire::Step& step) {
   if (const char* path = context.plan.text(step.s0)) return sys::chdir(path);
   return sys::chdir(context.user.home.c_str()) < 0 ? sys::chdir("/") : 0;
+}
+
+/// s0 = SELinux label.
+long setExecLabel(Context& context, const wire::Step& step) {
+  sys::UniqueFd file(sys::open("/proc/self/attr/exec", O_WRONLY));
+  if (!file.ok()) return file.error();
+  // A label that went into a file of the tree would be one that was silently not taken (CVE-2019-16884).
+  struct {
+    long type;
+    char rest[240];
+  } info{};
+  if (sys::invoke(__NR_fstatfs, file.get(), &info) < 0 || info.type != 0x9fa0 /* PROC_SUPER_MAGIC */) return -EXDEV;
+  const char* label = context.plan.text(step.s0);
+  return sys::writeAll(file.get(), label, strlen(label));
 }
 
 /// s0, n = the filter, an array of n / 8 instructions.

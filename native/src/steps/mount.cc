@@ -48,14 +48,16 @@ long attach(int mount, int target) {
   return sys::moveMount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-/// fsconfig(2) for each `key` or `key=value` of a comma separated list.
+/// fsconfig(2) for each `key` or `key=value` of a comma separated list; commas between double quotes part nothing.
 long configure(int context, const char* data) {
   while (data && *data) {
     sys::Text<128> key;
     sys::Text<256> value;
-    bool hasValue = false;
-    for (; *data && *data != ','; data++) {
-      if (*data == '=' && !hasValue) {
+    bool hasValue = false, quoted = false;
+    for (; *data && (quoted || *data != ','); data++) {
+      if (*data == '"') {
+        quoted = !quoted;
+      } else if (*data == '=' && !hasValue) {
         hasValue = true;
       } else if (hasValue) {
         value.add(data, 1);

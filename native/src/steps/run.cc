@@ -50,6 +50,8 @@ constexpr Function kFunctions[] = {
     makeTempDirectory,
     shiftOwners,
     coverPath,
+    setAffinity,
+    setExecLabel,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

@@ -31,6 +31,8 @@ import {
   probeHost,
   probeTree,
   randomUuid,
+  requireFilters,
+  requireProcessors,
   type SuperviseOptions,
   supervise,
 } from '@tsnspawn/runtime';
@@ -155,7 +157,10 @@ export function prepare(
   const tree = runtime.probeTree(directoryOf(spec), boots(spec));
   const container = view(spec, host, tree);
   requireSources(container, host);
-  return { tree, container, plan: lower(container, host, { pid: process.pid, uuid: randomUuid() }) };
+  if (container.cpuAffinity !== undefined) requireProcessors(container.cpuAffinity);
+  const plan = lower(container, host, { pid: process.pid, uuid: randomUuid() });
+  requireFilters(plan);
+  return { tree, container, plan };
 }
 
 /** The tree as given, or the place of the machine of that name, or the current directory. */

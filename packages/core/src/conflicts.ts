@@ -64,6 +64,19 @@ const CONFLICTS: readonly Conflict[] = [
     hint: 'an init has all capabilities of the container, and gives them to its services itself',
   },
   {
+    option: '--system-call-filter',
+    found: ({ seccomp, systemCallFilter: [rule] }) =>
+      seccomp || rule === undefined
+        ? undefined
+        : withoutSeccomp(`--system-call-filter=${rule.deny ? '~' : ''}${rule.names.join(' ')}`),
+    hint: 'unset SYSTEMD_SECCOMP',
+  },
+  {
+    option: '--suppress-sync',
+    found: ({ seccomp, suppressSync }) => (seccomp || !suppressSync ? undefined : withoutSeccomp('--suppress-sync')),
+    hint: 'unset SYSTEMD_SECCOMP',
+  },
+  {
     option: '--private-users-ownership',
     found: ({ ownership, readOnly, volatile }) =>
       ownership === 'chown' && (readOnly || volatile !== 'no')
@@ -143,6 +156,10 @@ export function refuseTwoStarts(boot: boolean, asPid2: boolean): void {
     option: '--as-pid2',
     hint: 'an init wants to be PID 1',
   });
+}
+
+function withoutSeccomp(option: string): string {
+  return `${option} is done by a system call filter, and SYSTEMD_SECCOMP=0 loads none`;
 }
 
 /** Options with values, or with the empty string for one that has none. */

@@ -116,6 +116,8 @@ export function stepInWords(step: FailedStep, about?: string): string {
       return `limit ${step.name} to ${step.soft === step.hard ? step.soft : `${step.soft}:${step.hard}`}`;
     case 'oomScoreAdjust':
       return `set the oom score adjustment ${step.value}`;
+    case 'cpuAffinity':
+      return `run on the processors ${step.cpus.join(',')}`;
     case 'personality':
       return `take the personality ${step.persona}`;
     case 'lookupUser':
@@ -124,8 +126,10 @@ export function stepInWords(step: FailedStep, about?: string): string {
       return 'take the identity of the payload';
     case 'chdir':
       return step.path === undefined ? 'change to the home directory' : `change to ${step.path}`;
+    case 'execLabel':
+      return `take the SELinux label ${step.label}`;
     case 'seccomp':
-      return `load the ${step.filter} system call filter`;
+      return `load the ${step.filter === 'custom' ? "container's own" : step.filter} system call filter`;
     case 'exec': {
       const tried = about === undefined || about === '' ? step.candidates.map(({ path }) => path) : [about];
       return `execute ${tried.map(quoted).join(' or ')}`;
@@ -210,6 +214,10 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
       return errno === 'EPERM'
         ? 'the limit is above what the caller or the kernel allows (fs.nr_open for NOFILE)'
         : undefined;
+    case 'oomScoreAdjust':
+      return errno === 'EACCES' ? "below the caller's own one CAP_SYS_RESOURCE is needed" : undefined;
+    case 'execLabel':
+      return errno === 'EINVAL' ? 'the policy of the host has no such label' : undefined;
     case 'exec':
       return execHint(step, errno, about);
     default:

@@ -2,6 +2,7 @@
 // prefixes (--dir), optional values (only attached), --, and everything from the first other word on belongs to the payload.
 
 import { UsageError } from './errors';
+import { nearest } from './nearest';
 import { type ListName, OPTIONS, type OptionRow, type Settings } from './options';
 import { PARSERS, Refusal } from './values';
 
@@ -110,7 +111,7 @@ function findLong(name: string): OptionRow {
     const candidates = matches.map((row) => `--${namesOf(row).find((candidate) => candidate.startsWith(name))}`);
     throw new UsageError(`option ${option} is ambiguous`, { option, hint: `it could be ${candidates.join(', ')}` });
   }
-  const near = nearest(name);
+  const near = nearest(name, OPTIONS.flatMap(namesOf));
   throw new UsageError(`unknown option ${option}`, {
     option,
     hint: near === undefined ? SEE_HELP : `did you mean --${near}?`,
@@ -121,29 +122,4 @@ function findShort(letter: string): OptionRow {
   const row = OPTIONS.find((candidate) => candidate.short === letter);
   if (row !== undefined) return row;
   throw new UsageError(`unknown option -${letter}`, { option: `-${letter}`, hint: SEE_HELP });
-}
-
-/** The long name that is fewest edits away, when that is few enough to be a slip of the finger. */
-function nearest(name: string): string | undefined {
-  let best: string | undefined;
-  let fewest = Math.min(3, Math.ceil(name.length / 3)) + 1;
-  for (const candidate of OPTIONS.flatMap(namesOf)) {
-    const edits = distance(name, candidate);
-    if (edits < fewest) [best, fewest] = [candidate, edits];
-  }
-  return best;
-}
-
-/** Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i += 1) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }

@@ -18,6 +18,13 @@ function openRoot(root: RootView): Step {
 /** Slot of the tree's detached mount. */
 const ROOT = 'root';
 
+/** The step with the SELinux label for what it mounts: on the file systems that are the guest's own and keep labels. */
+function labelled(step: Step, label: string | undefined): Step {
+  if (label === undefined || step.op !== 'mount' || !['tmpfs', 'devpts'].includes(step.fs)) return step;
+  // quoted: the categories of a label are parted by commas
+  return { ...step, data: [...(step.data === '' ? [] : [step.data]), `context="${label}"`].join(',') };
+}
+
 /**
  * The plan that makes this view real with namespaces.
  *
@@ -29,8 +36,31 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
   const uuid = dashed(view.uuid ?? run.uuid);
   const cgroup = lowerCgroup(view.cgroup, host.cgroup, `tsnspawn-${view.machine}-${run.pid}`);
   const filesystem = lowerEntries(view.entries, uuid);
-  const guest: Namespace[] = ['mnt', 'pid', 'uts', 'ipc', ...(view.privateNetwork ? (['net'] as const) : [])];
+  const shares = (name: 'ipc' | 'uts'): boolean => view.sharedNamespaces.includes(name);
+  const guest: Namespace[] = [
+    'mnt',
+    'pid',
+    ...(['uts', 'ipc'] as const).filter((name) => !shares(name)),
+    ...(view.privateNetwork ? (['net'] as const) : []),
+  ];
   const outer = [openRoot(view.root), ...filesystem.outer, ...cgroup.host];
+  const inner: Step[] = [
+    // after the placement by the host side: the namespace's root is the cgroup that its maker is in
+    ...cgroup.unshare,
+    // before any other mount, or it would show on the host
+    { op: 'propagation', mode: 'private' },
+    // mounts of the host below the tree or a bind still arrive; ours are not shared yet, since a bind of a shared mount is
+    // its peer, and each mount below the one would appear a second time below the other
+    { op: 'pivotRoot', from: ROOT, propagation: 'slave' },
+    ...filesystem.inner,
+    ...cgroup.mounts,
+    // so that mounts made in the guest reach the mount namespaces of its own services
+    { op: 'propagation', mode: 'shared' },
+    ...(shares('uts') ? [] : [{ op: 'hostname', name: view.hostname } as const]),
+    ...(view.privateNetwork ? [{ op: 'loopback' } as const] : []),
+    { op: 'requireNamespacedReboot' },
+    ...lowerTail(view, uuid),
+  ];
   return {
     engine: 'namespaces',
     machine: view.machine,
@@ -40,23 +70,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     outer,
     host: [],
     late: [],
-    inner: [
-      // after the placement by the host side: the namespace's root is the cgroup that its maker is in
-      ...cgroup.unshare,
-      // before any other mount, or it would show on the host
-      { op: 'propagation', mode: 'private' },
-      // mounts of the host below the tree or a bind still arrive; ours are not shared yet, since a bind of a shared mount is
-      // its peer, and each mount below the one would appear a second time below the other
-      { op: 'pivotRoot', from: ROOT, propagation: 'slave' },
-      ...filesystem.inner,
-      ...cgroup.mounts,
-      // so that mounts made in the guest reach the mount namespaces of its own services
-      { op: 'propagation', mode: 'shared' },
-      { op: 'hostname', name: view.hostname },
-      ...(view.privateNetwork ? [{ op: 'loopback' } as const] : []),
-      { op: 'requireNamespacedReboot' },
-      ...lowerTail(view, uuid),
-    ],
+    inner: inner.map((step) => labelled(step, view.apiLabel)),
     monitor: {
       console: view.console,
       killSignal: view.killSignal,

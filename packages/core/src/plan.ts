@@ -3,6 +3,7 @@
 // flags have names here and become numbers only in the encoder (packages/native/src/encode.ts).
 
 import type { RLIMITS } from './rlimits';
+import type { FilterRule } from './spec';
 
 /** Namespaces a clone can make, by the names of namespaces(7). */
 export type Namespace = 'mnt' | 'pid' | 'uts' | 'ipc' | 'net' | 'user' | 'cgroup';
@@ -191,6 +192,8 @@ export type Step =
       readonly exact?: boolean;
     }
   | { readonly op: 'oomScoreAdjust'; readonly value: number }
+  /** The processors to run on: sched_setaffinity(2). */
+  | { readonly op: 'cpuAffinity'; readonly cpus: readonly number[] }
   | { readonly op: 'personality'; readonly persona: 'x86' | 'x86-64' }
   /** Find `user` (name or number) in the guest's own /etc/passwd and /etc/group, remember ids, home and shell, and put
    *  HOME, USER and LOGNAME into the environment (`SHELL` too when a login shell is started). */
@@ -205,8 +208,11 @@ export type Step =
     }
   /** Change to `path` inside the guest; without one, to the looked-up user's home, or / where that does not exist. */
   | { readonly op: 'chdir'; readonly path?: string }
-  /** Load a seccomp filter made at build time. `default` decides by the call, `arguments` by its arguments. */
-  | { readonly op: 'seccomp'; readonly filter: 'default' | 'arguments' | 'suppress-sync' }
+  /** The SELinux label of what is executed next: /proc/self/attr/exec. */
+  | { readonly op: 'execLabel'; readonly label: string }
+  /** Load a seccomp filter. `default` decides by the call, `arguments` by its arguments; these are made at build time, and
+   *  `custom` is compiled when the plan is encoded. */
+  | ({ readonly op: 'seccomp' } & SeccompFilter)
   /** Replace this process by the payload: the first of `candidates` that exists. A name without a slash is searched in
    *  the PATH of `env`, inside the guest. `userShell`: the looked-up user's shell comes first, and argv[0] gets a leading -. */
   | {
@@ -218,6 +224,17 @@ export type Step =
       /** `NAME=value`; what stands here wins over what lookupUser found */
       readonly env: readonly string[];
     };
+
+/** `custom` takes the place of `default`: beside the calls open to every container, it allows those of the capabilities and of
+ *  the rules that allow, and never those of the rules that deny. */
+export interface CustomFilter {
+  readonly filter: 'custom';
+  /** the kept ones of those that open calls */
+  readonly capabilities: readonly string[];
+  readonly rules: readonly FilterRule[];
+}
+
+export type SeccompFilter = { readonly filter: 'default' | 'arguments' | 'suppress-sync' } | CustomFilter;
 
 export type Op = Step['op'];
 

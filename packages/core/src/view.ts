@@ -13,6 +13,7 @@ import { procCovers, procEntry, sysEntries } from './view/kernel';
 import { limitsOf } from './view/limits';
 import type { ContainerView, Entry, PayloadView } from './view/model';
 import { machineId, machineName } from './view/names';
+import { sharedNamespaces } from './view/namespaces';
 import { killSignalOf, payloadOf } from './view/payload';
 import { privilegesOf } from './view/privileges';
 import { closeRunHost, runEntries, tmpEntries } from './view/run';
@@ -45,9 +46,12 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     restart: !spec.keepUnit,
     notifyReady: spec.notifyReady,
     privateNetwork: spec.network.private,
+    sharedNamespaces: sharedNamespaces(spec, payload),
+    ...(spec.selinuxApiContext === undefined ? {} : { apiLabel: spec.selinuxApiContext }),
     privileges: privilegesOf(spec, host),
     limits: limitsOf(spec, host),
     ...(spec.oomScoreAdjust === undefined ? {} : { oomScoreAdjust: spec.oomScoreAdjust }),
+    ...(spec.cpuAffinity === undefined ? {} : { cpuAffinity: spec.cpuAffinity }),
     ...(spec.personality === undefined ? {} : { personality: spec.personality }),
   };
 }

@@ -69,6 +69,7 @@ export interface Addon {
   exit(status: number): never;
   isTerminal(fd: number): boolean;
   canOpen(path: string): boolean;
+  refusedProcessors(numbers: readonly number[]): readonly number[];
   limits(pid: number): readonly number[];
   saveTerminal(): void;
   restoreTerminal(): void;

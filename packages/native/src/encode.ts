@@ -10,6 +10,7 @@ import {
   type Op,
   type Propagation,
   RLIMITS,
+  type SeccompFilter,
   type Slot,
   type Step,
   TREE_SLOT,
@@ -21,6 +22,8 @@ const VERSION = 3;
 const HEADER_WORDS = 14;
 const STEP_WORDS = 12;
 const MAX_SLOTS = 256;
+/** What --cpu-affinity takes (packages/core/src/values/privileges.ts). */
+const MAX_CPUS = 8192;
 
 /** Same order as wire::Op. */
 const OPS: readonly Op[] = [
@@ -65,6 +68,8 @@ const OPS: readonly Op[] = [
   'tempDirectory',
   'shiftOwners',
   'cover',
+  'cpuAffinity',
+  'execLabel',
 ];
 
 /** wire::StepFlag. */
@@ -140,10 +145,10 @@ interface Fields {
 
 /**
  * Encodes a plan.
- * @param filters the seccomp programs by name
+ * @param filters gives the seccomp program of a step
  * @throws RangeError when the plan uses more slots than the runner has
  */
-export function encodePlan(plan: LaunchPlan, filters: (name: string) => Uint8Array): Uint8Array {
+export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) => Uint8Array): Uint8Array {
   const steps = [...plan.outer, ...plan.host, ...plan.inner, ...plan.late];
   const encoder = new Encoder(steps.length, plan.handed, filters);
   encoder.header([
@@ -175,9 +180,9 @@ class Encoder {
   /** each character a byte */
   #heap = '';
   readonly #slots: Map<Slot, number>;
-  readonly #filters: (name: string) => Uint8Array;
+  readonly #filters: (filter: SeccompFilter) => Uint8Array;
 
-  constructor(steps: number, handed: readonly Slot[], filters: (name: string) => Uint8Array) {
+  constructor(steps: number, handed: readonly Slot[], filters: (filter: SeccompFilter) => Uint8Array) {
     this.#words = new Int32Array(HEADER_WORDS + steps * STEP_WORDS);
     this.#slots = new Map([TREE_SLOT, ...handed].map((name, index) => [name, index]));
     this.#filters = filters;
@@ -378,8 +383,15 @@ class Encoder {
       case 'chdir':
         if (step.path !== undefined) r.s[0] = this.#text(step.path);
         return r;
+      case 'cpuAffinity':
+        r.s[0] = this.#append(cpuMask(step.cpus));
+        r.n = MAX_CPUS / 8;
+        return r;
+      case 'execLabel':
+        r.s[0] = this.#text(step.label);
+        return r;
       case 'seccomp': {
-        const filter = this.#filters(step.filter);
+        const filter = this.#filters(step);
         r.s[0] = this.#append(Buffer.from(filter).toString('latin1'));
         r.n = filter.length;
         return r;
@@ -453,6 +465,13 @@ class Encoder {
       words[at + 1] = value.high;
     }
   }
+}
+
+/** cpu_set_t: a bit for each processor. */
+function cpuMask(cpus: readonly number[]): string {
+  const mask = Buffer.alloc(MAX_CPUS / 8);
+  for (const cpu of cpus) mask[cpu >> 3] = (mask[cpu >> 3] ?? 0) | (1 << (cpu & 7));
+  return mask.toString('latin1');
 }
 
 function mountFlags(flags: readonly MountFlag[]): number {

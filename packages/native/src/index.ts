@@ -1,5 +1,6 @@
 export { addon, builtFile, exitNow } from './addon';
 export { encodePlan } from './encode';
+export { requireFilters, seccompProgram } from './filters';
 export {
   explainsFailure,
   failureOf,

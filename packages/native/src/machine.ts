@@ -3,6 +3,7 @@
 import { type FailedStep, type LaunchPlan, type Slot, StepError } from '@tsnspawn/core';
 import { addon, type NativeLaunch } from './addon';
 import { encodePlan, namespaceFlags } from './encode';
+import { seccompProgram } from './filters';
 
 /** wire::Event. */
 enum Event {
@@ -149,7 +150,7 @@ export function failureOf(plan: LaunchPlan): StepError | undefined {
 
 function nativeLaunch(plan: LaunchPlan, options: StartOptions): NativeLaunch {
   return {
-    plan: encodePlan(plan, (name) => addon().seccompFilter(name)),
+    plan: encodePlan(plan, seccompProgram),
     lockFd: options.lockFd,
     handed: plan.handed.map((slot) => handedFor(slot, options)),
     stdout: options.stdout ?? 1,

@@ -1,7 +1,8 @@
-export { exitNow, explainsFailure } from '@tsnspawn/native';
+export { exitNow, explainsFailure, requireFilters } from '@tsnspawn/native';
 export { type Machine, type MachineEnd, type MachineOptions, startMachine } from './machine';
 export { probeHost, randomUuid } from './probe/host';
 export { parseMountinfo } from './probe/mountinfo';
+export { requireProcessors } from './probe/processors';
 export { findSettings } from './probe/settings-file';
 export { probeTree } from './probe/tree';
 export { type SuperviseOptions, supervise } from './supervise';

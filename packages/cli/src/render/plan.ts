@@ -46,7 +46,14 @@ function details(step: Step): string[] {
     case 'identity':
       return [
         ...wrap('capabilities:', step.bounding.length === 0 ? ['none'] : step.bounding),
+        ...(step.ambient.length > 0 ? wrap('ambient:', step.ambient) : []),
         ...(step.noNewPrivileges ? ['no new privileges'] : []),
+      ];
+    case 'seccomp':
+      if (step.filter !== 'custom') return [];
+      return [
+        ...wrap('the calls of:', ['every container', ...step.capabilities]),
+        ...step.rules.flatMap(({ deny, names }) => wrap(deny ? 'without:' : 'and:', names)),
       ];
     case 'exec':
       return [

@@ -31,12 +31,37 @@ export function lowerCgroup(layout: CgroupLayout, facts: CgroupFacts, name: stri
           },
         ],
       };
+    case 'host':
+      return lowerHost(facts, name);
     case 'legacy':
       return lowerLegacy(layout, facts, name);
   }
 }
 
-function leaf(mount: string, own: string, name: string, as: string): Step {
+/**
+ * All of the host's cgroup2, read-only, and the guest's own cgroup in it. These are mounts of the host: a new mount of cgroup2
+ * outside of a cgroup namespace would set the options of the host's own one (nsdelegate) as well.
+ */
+function lowerHost(facts: CgroupFacts, name: string): CgroupSteps {
+  const mount = facts.unifiedMount ?? '/sys/fs/cgroup';
+  const own = leaf(mount, facts.unifiedPath ?? '/', name, 'cgroup');
+  const flags = ['nosuid', 'nodev', 'noexec'] as const;
+  const target = '/sys/fs/cgroup';
+  return {
+    host: [
+      own,
+      { op: 'openTree', source: mount, recursive: false, flags: ['ro', ...flags], as: 'all cgroups' },
+      { op: 'openTree', source: mount + own.path, recursive: false, flags, as: 'own cgroup' },
+    ],
+    unshare: [],
+    mounts: [
+      { op: 'bind', source: { from: 'all cgroups' }, target, recursive: false, flags: [] },
+      { op: 'bind', source: { from: 'own cgroup' }, target: target + own.path, recursive: false, flags: [] },
+    ],
+  };
+}
+
+function leaf(mount: string, own: string, name: string, as: string): Extract<Step, { op: 'cgroup' }> {
   return { op: 'cgroup', mount, path: `${own === '/' ? '' : own}/${name}`, as, into: true };
 }
 

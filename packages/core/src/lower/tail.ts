@@ -19,6 +19,7 @@ export function lowerTail(view: ContainerView, uuid: string): Step[] {
     ...view.limits.map((limit): Step => ({ op: 'rlimit', ...limit })),
     ...(view.personality === undefined ? [] : [{ op: 'personality', persona: view.personality } as const]),
     ...(view.oomScoreAdjust === undefined ? [] : [{ op: 'oomScoreAdjust', value: view.oomScoreAdjust } as const]),
+    ...(view.cpuAffinity === undefined ? [] : [{ op: 'cpuAffinity', cpus: view.cpuAffinity } as const]),
     { op: 'lookupUser', user: payload.user },
     {
       op: 'identity',
@@ -27,7 +28,8 @@ export function lowerTail(view: ContainerView, uuid: string): Step[] {
       noNewPrivileges: privileges.noNewPrivileges,
     },
     payload.directory === undefined ? { op: 'chdir' } : { op: 'chdir', path: payload.directory },
-    ...privileges.filters.map((filter): Step => ({ op: 'seccomp', filter })),
+    ...(privileges.label === undefined ? [] : [{ op: 'execLabel', label: privileges.label } as const]),
+    ...privileges.filters.map((filter): Step => ({ op: 'seccomp', ...filter })),
     {
       op: 'exec',
       candidates: payload.candidates,

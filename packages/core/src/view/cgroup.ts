@@ -27,6 +27,7 @@ export function cgroupLayout(
   const needed = payload.kind === 'boot' && tree.init === 'systemd';
   const version = tree.init === 'systemd' ? tree.systemdVersion : undefined;
   const { cgroup } = host;
+  if (!spec.cgroupNamespace) return hostLayout(spec, host);
   // without a cgroup namespace the guest would see, and could write, the host's whole hierarchy
   const usable = cgroup.namespace !== false;
   const unified = usable && cgroup.unifiedMount !== undefined && cgroup.unifiedWritable !== false;
@@ -70,6 +71,15 @@ export function cgroupLayout(
     });
   }
   return { kind: 'none' };
+}
+
+/** The guest in the host's cgroup namespace (SYSTEMD_NSPAWN_USE_CGNS=0). */
+function hostLayout(spec: ContainerSpec, host: HostFacts): CgroupLayout {
+  const { unifiedMount, unifiedWritable } = host.cgroup;
+  if (spec.unifiedCgroup !== false && unifiedMount !== undefined && unifiedWritable !== false) return { kind: 'host' };
+  throw new CgroupError('without a cgroup namespace the guest needs cgroup2 of the host, writable', {
+    hint: 'unset SYSTEMD_NSPAWN_USE_CGNS',
+  });
 }
 
 /** name=systemd first, as the one the guest may write; the controllers stay the host's and are shown read-only. */

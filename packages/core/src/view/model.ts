@@ -2,7 +2,7 @@
 // what the lowerings are for.
 
 import type { InitKind, Rlimit } from '../facts';
-import type { ConsoleMode, LateText, MountFlag, RlimitName, Slot } from '../plan';
+import type { ConsoleMode, LateText, MountFlag, RlimitName, SeccompFilter, Slot } from '../plan';
 
 /** A value that differs from run to run and is filled in by lower(). */
 export interface RunVariable {
@@ -92,11 +92,13 @@ export interface LegacyHierarchy {
   readonly readOnly: boolean;
 }
 
-/** What the guest finds at /sys/fs/cgroup; in each case rooted at a cgroup of its own. */
+/** What the guest finds at /sys/fs/cgroup; rooted at a cgroup of its own, but for `host`. */
 export type CgroupLayout =
   | { readonly kind: 'none' }
   | { readonly kind: 'unified'; readonly optional: boolean }
-  | { readonly kind: 'legacy'; readonly hierarchies: readonly LegacyHierarchy[] };
+  | { readonly kind: 'legacy'; readonly hierarchies: readonly LegacyHierarchy[] }
+  /** no namespace: all of the host's cgroup2, read-only, but for the guest's own cgroup */
+  | { readonly kind: 'host' };
 
 export interface Variable {
   readonly name: string;
@@ -142,13 +144,21 @@ export interface ContainerView {
   readonly restart: boolean;
   readonly notifyReady: boolean;
   readonly privateNetwork: boolean;
+  /** namespaces of the host that the guest stays in */
+  readonly sharedNamespaces: readonly ('ipc' | 'uts')[];
+  /** SELinux label of the files of the API file systems */
+  readonly apiLabel?: string;
   readonly privileges: {
     readonly bounding: readonly string[];
     readonly ambient: readonly string[];
     readonly noNewPrivileges: boolean;
-    readonly filters: readonly ('default' | 'arguments' | 'suppress-sync')[];
+    /** in the order in which they are loaded */
+    readonly filters: readonly SeccompFilter[];
+    /** SELinux label of the payload */
+    readonly label?: string;
   };
   readonly limits: readonly LimitView[];
   readonly oomScoreAdjust?: number;
+  readonly cpuAffinity?: readonly number[];
   readonly personality?: 'x86' | 'x86-64';
 }

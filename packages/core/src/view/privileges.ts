@@ -1,23 +1,24 @@
-// Capabilities and system call filters.
+// Capabilities, system call filters and SELinux labels.
 
 import { CAPABILITIES, type Capability, DEFAULT_CAPABILITIES } from '../capabilities';
-import { PermissionError, UnsupportedError } from '../errors';
+import { PermissionError, UnsupportedError, UsageError } from '../errors';
 import type { HostFacts } from '../facts';
+import type { SeccompFilter } from '../plan';
 import type { ContainerSpec } from '../spec';
 import type { ContainerView } from './model';
 
-/**
- * Capabilities whose system calls stay closed: there is one filter, made when this is built, and it is that of the default set.
- * They are the groups of native/src/tools/syscall-groups.hh that have a capability which is not a default one.
- */
-export const CLOSED_CAPABILITIES: readonly string[] = [
+/** Capabilities that open system calls: those of kOpenings in native/src/seccomp/groups.hh. */
+const OPENING = [
   'ipc_lock',
+  'sys_boot',
   'sys_module',
-  'sys_rawio',
   'sys_pacct',
+  'sys_ptrace',
+  'sys_rawio',
   'sys_time',
+  'sys_tty_config',
   'syslog',
-] satisfies readonly Capability[];
+] as const satisfies readonly Capability[];
 
 /** True when the caller may make mount namespaces in the host's user namespace. */
 function isPrivileged(host: HostFacts): boolean {
@@ -58,42 +59,76 @@ export function requirePrivileges(host: HostFacts): void {
  * What the payload may do: the default capabilities, plus NET_ADMIN over a network of its own, plus --capability, minus
  * --drop-capability, as far as the host can give them.
  *
- * @throws UnsupportedError for a capability that was asked for by name and would be of no use behind the filter
  * @throws PermissionError for a capability that was asked for by name and that the caller cannot give
+ * @throws UsageError for an ambient capability that is not retained
+ * @throws UnsupportedError for SELinux labels on a host without SELinux
  */
 export function privilegesOf(spec: ContainerSpec, host: HostFacts): ContainerView['privileges'] {
+  requireSelinux(spec, host);
   const available = new Set(grantable(host));
   const wanted = new Set<string>(DEFAULT_CAPABILITIES);
   if (spec.network.private) wanted.add('net_admin');
-  const dropped = new Set(spec.dropCapabilities);
-  for (const name of spec.addCapabilities) {
-    if (name === 'all') {
-      for (const capability of CAPABILITIES) wanted.add(capability);
-      continue;
-    }
-    wanted.add(name);
-    if (dropped.has(name) || dropped.has('all')) continue;
-    if (CLOSED_CAPABILITIES.includes(name)) {
-      throw new UnsupportedError(
-        `--capability=${name} does not work yet: the system call filter keeps its calls closed`,
-        {
-          option: '--capability',
-          hint: '--capability=all keeps it, but the calls stay closed',
-        },
-      );
-    }
-    if (!available.has(name)) {
-      throw new PermissionError(`capability ${name} cannot be given: the caller does not have it`, {
-        option: '--capability',
-      });
-    }
+  for (const name of spec.addCapabilities) for (const one of name === 'all' ? CAPABILITIES : [name]) wanted.add(one);
+  for (const name of spec.dropCapabilities) {
+    for (const one of name === 'all' ? CAPABILITIES : [name]) wanted.delete(one);
   }
-  const kept = CAPABILITIES.filter((name) => wanted.has(name) && available.has(name) && !dropped.has(name));
+  for (const name of [...spec.addCapabilities, ...spec.ambientCapabilities]) {
+    if (!wanted.has(name) || available.has(name)) continue;
+    throw new PermissionError(`capability ${name} cannot be given: the caller does not have it`, {
+      option: spec.addCapabilities.includes(name) ? '--capability' : '--ambient-capability',
+    });
+  }
   return {
-    bounding: dropped.has('all') ? [] : kept,
-    ambient: [],
+    bounding: CAPABILITIES.filter((name) => wanted.has(name) && available.has(name)),
+    ambient: ambientOf(spec, wanted),
     noNewPrivileges: spec.noNewPrivileges,
-    // the narrower filter first: once the default one is in force, it decides whether another may still be loaded
-    filters: [...(spec.suppressSync ? (['suppress-sync'] as const) : []), 'arguments', 'default'],
+    filters: filtersOf(spec, wanted),
+    ...(spec.selinuxContext === undefined ? {} : { label: spec.selinuxContext }),
   };
+}
+
+/** What a payload of another user than root keeps; root has all that is retained anyway. */
+function ambientOf(spec: ContainerSpec, retained: ReadonlySet<string>): string[] {
+  const option = '--ambient-capability';
+  for (const name of spec.ambientCapabilities) {
+    if (retained.has(name)) continue;
+    throw new UsageError(`${option}=${name}: the capability is not among the retained ones`, {
+      option,
+      hint: spec.dropCapabilities.some((dropped) => dropped === name || dropped === 'all')
+        ? '--drop-capability takes it away'
+        : `--capability=${name} retains it`,
+    });
+  }
+  return CAPABILITIES.filter((name) => spec.ambientCapabilities.includes(name));
+}
+
+/**
+ * The filters in the order in which they are loaded: once the one that decides by the call is in force, it decides whether
+ * another may still be loaded. A capability counts as it was asked for: whether the caller has it the kernel sees for itself.
+ */
+function filtersOf(spec: ContainerSpec, wanted: ReadonlySet<string>): SeccompFilter[] {
+  const { systemCallFilter: rules } = spec;
+  if (!spec.seccomp) return [];
+  const opening = OPENING.filter((name) => wanted.has(name));
+  const asBuilt = OPENING.filter((name) => (DEFAULT_CAPABILITIES as readonly string[]).includes(name));
+  const builtIn = rules.length === 0 && opening.join() === asBuilt.join();
+  return [
+    ...(spec.suppressSync ? [{ filter: 'suppress-sync' } as const] : []),
+    { filter: 'arguments' },
+    builtIn ? { filter: 'default' } : { filter: 'custom', capabilities: opening, rules },
+  ];
+}
+
+function requireSelinux(spec: ContainerSpec, host: HostFacts): void {
+  const option =
+    spec.selinuxContext !== undefined
+      ? '--selinux-context'
+      : spec.selinuxApiContext !== undefined
+        ? '--selinux-apifs-context'
+        : undefined;
+  if (option === undefined || host.selinuxMount !== undefined) return;
+  throw new UnsupportedError(`${option}: SELinux is not enabled on this host`, {
+    option,
+    hint: 'selinuxfs is not mounted; without the option nothing is labelled',
+  });
 }

@@ -1,0 +1,48 @@
+// The addon that compiles system call filters. It is apart from the other one, which every launch loads: libseccomp, linked
+// into it, is needed by those alone whose filter is not the built-in one. The typed face is packages/native/src/filters.ts.
+#include <napi.h>
+
+#include "seccomp/filter.hh"
+
+namespace {
+
+seccomp::Names strings(const Napi::Value& value) {
+  const auto list = value.As<Napi::Array>();
+  seccomp::Names names;
+  for (uint32_t i = 0; i < list.Length(); i++) names.push_back(list.Get(i).ToString().Utf8Value());
+  return names;
+}
+
+Napi::Value array(Napi::Env env, const seccomp::Names& names) {
+  auto list = Napi::Array::New(env, names.size());
+  for (uint32_t i = 0; i < names.size(); i++) list.Set(i, Napi::String::New(env, names[i]));
+  return list;
+}
+
+/// compile(capabilities, allow, deny) → the program
+Napi::Value compile(const Napi::CallbackInfo& info) {
+  const auto program = seccomp::compileCalls(strings(info[0]), strings(info[1]), strings(info[2]));
+  if (program.failure.empty()) return Napi::Buffer<char>::Copy(info.Env(), program.bytes.data(), program.bytes.size());
+  Napi::Error::New(info.Env(), program.failure).ThrowAsJavaScriptException();
+  return info.Env().Undefined();
+}
+
+/// members(name) → the calls that a call or @group stands for, or undefined where there is none of that name
+Napi::Value members(const Napi::CallbackInfo& info) {
+  const auto calls = seccomp::membersOf(info[0].ToString().Utf8Value());
+  return calls ? array(info.Env(), *calls) : info.Env().Undefined();
+}
+
+/// names() → every name of the table
+Napi::Value names(const Napi::CallbackInfo& info) { return array(info.Env(), seccomp::allNames()); }
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("compile", Napi::Function::New<compile>(env));
+  exports.Set("members", Napi::Function::New<members>(env));
+  exports.Set("names", Napi::Function::New<names>(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(seccomp, init)

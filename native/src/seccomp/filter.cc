@@ -1,0 +1,180 @@
+#include "seccomp/filter.hh"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <sstream>
+
+#include "seccomp/groups.hh"
+
+namespace seccomp {
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr uint32_t kCompatArch = SCMP_ARCH_X86;
+#elif defined(__aarch64__)
+constexpr uint32_t kCompatArch = SCMP_ARCH_ARM;
+#else
+#error "the system call filter knows x86-64 and aarch64 so far"
+#endif
+
+// 32-bit x86 has one call for all of these beside those of their own; its first argument says which is meant.
+constexpr const char* kSocketcall =
+    "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg recvmsg send sendmmsg "
+    "sendmsg sendto setsockopt shutdown socket socketpair";
+constexpr const char* kIpc = "msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget";
+
+Names words(const char* text) {
+  std::istringstream stream(text);
+  Names list;
+  for (std::string word; stream >> word;) list.push_back(word);
+  return list;
+}
+
+void expand(const std::string& name, std::set<std::string>& into) {
+  if (name[0] != '@') {
+    into.insert(name);
+    return;
+  }
+  for (const Group& group : kGroups)
+    if (name == group.name)
+      for (const std::string& member : words(group.members)) expand(member, into);
+}
+
+std::set<std::string> expandAll(const Names& names) {
+  std::set<std::string> calls;
+  for (const std::string& name : names)
+    if (auto members = membersOf(name)) calls.insert(members->begin(), members->end());
+  return calls;
+}
+
+/// What is open to a container or known to be closed to it: every call with an answer of its own.
+std::set<std::string> answered() {
+  std::set<std::string> calls;
+  for (const Group& group : kGroups) expand(group.name, calls);
+  for (const Opening& opening : kOpenings)
+    for (const std::string& name : words(opening.members)) expand(name, calls);
+  for (const std::string& name : words(kRefused)) calls.insert(name);
+  return calls;
+}
+
+std::set<std::string> known() {
+  std::set<std::string> calls = answered();
+  for (const std::string& name : words(kUnknown)) calls.insert(name);
+  return calls;
+}
+
+constexpr int kNoSuchCall = -1, kElsewhere = -2;
+
+/// The number of a call that this libseccomp does not know, kElsewhere where only another architecture has it.
+int recentNumber(const std::string& name) {
+  for (const RecentCall& call : kRecentCalls)
+    if (name == call.name) return call.number;
+  for (const RecentCall& call : kRecentX86_64)
+    if (name == call.name) return kCompatArch == SCMP_ARCH_X86 ? call.number : kElsewhere;
+  return kNoSuchCall;
+}
+
+}  // namespace
+
+std::optional<Names> membersOf(const std::string& name) {
+  std::set<std::string> calls;
+  if (name == "@known") {
+    calls = known();
+  } else if (name[0] == '@') {
+    expand(name, calls);
+    if (calls.empty()) return {};
+  } else {
+    if (seccomp_syscall_resolve_name(name.c_str()) == __NR_SCMP_ERROR && !known().count(name)) return {};
+    calls = {name};
+  }
+  return Names(calls.begin(), calls.end());
+}
+
+Names allNames() {
+  std::set<std::string> calls = known();
+  Names names(calls.begin(), calls.end());
+  for (const Group& group : kGroups) names.emplace_back(group.name);
+  names.emplace_back("@known");
+  return names;
+}
+
+Program compileCalls(const Names& capabilities, const Names& allow, const Names& deny) {
+  std::set<std::string> open = expandAll(allow);
+  for (const Opening& opening : kOpenings) {
+    if (opening.capability &&
+        std::find(capabilities.begin(), capabilities.end(), opening.capability) == capabilities.end())
+      continue;
+    for (const std::string& name : words(opening.members)) expand(name, open);
+  }
+  const std::set<std::string> closed = expandAll(deny);
+  std::set<std::string> calls = answered();
+  calls.insert(open.begin(), open.end());
+  calls.insert(closed.begin(), closed.end());
+  for (const auto& [whole, parts] : {std::pair{"socketcall", kSocketcall}, std::pair{"ipc", kIpc}}) {
+    const Names list = words(parts);
+    // Without a rule for the whole, libseccomp gives each of its parts there the answer that the part has elsewhere.
+    if (!closed.count(whole) &&
+        std::any_of(list.begin(), list.end(), [&](const std::string& part) { return closed.count(part) > 0; }))
+      calls.erase(whole);
+  }
+
+  Builder program(SCMP_ACT_ERRNO(ENOSYS), SCMP_ACT_ERRNO(ENOSYS));
+  // Only on the native architecture libseccomp takes a number without a name. On the other one, a call newer than this
+  // libseccomp does not exist; a C library then falls back to older ones.
+  for (const bool resolved : {false, true}) {
+    if (resolved) program.addCompat();
+    for (const std::string& name : calls) {
+      const int call = seccomp_syscall_resolve_name(name.c_str());
+      if ((call != __NR_SCMP_ERROR) != resolved) continue;
+      const int number = resolved ? call : recentNumber(name);
+      if (!resolved && number == kElsewhere) continue;
+      // A name that nobody knows is a typing error in the table.
+      if (!resolved && number == kNoSuchCall) return {{}, "no such system call: " + name};
+      const bool allowed = open.count(name) && !closed.count(name);
+      program.add(allowed ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM), number);
+    }
+  }
+  return program.finish();
+}
+
+Builder::Builder(uint32_t call, uint32_t arch) : context_(seccomp_init(call)) {
+  check(context_ == nullptr ? -ENOMEM : 0, "seccomp_init");
+  check(seccomp_attr_set(context_, SCMP_FLTATR_ACT_BADARCH, arch), "action for other architectures");
+  check(seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, 2), "binary tree");
+}
+
+void Builder::addCompat() { check(seccomp_arch_add(context_, kCompatArch), "compat architecture"); }
+
+void Builder::add(uint32_t action, int call, const std::vector<scmp_arg_cmp>& arguments) {
+  if (!failure_.empty()) return;
+  check(seccomp_rule_add_array(context_, action, call, static_cast<unsigned>(arguments.size()), arguments.data()),
+        "rule for call " + std::to_string(call));
+}
+
+Program Builder::finish() {
+  if (!failure_.empty()) return {{}, failure_};
+  // libseccomp before 2.6 writes to descriptors only.
+  const int file = memfd_create("seccomp", MFD_CLOEXEC);
+  check(file < 0 ? -errno : 0, "memfd_create");
+  check(seccomp_export_bpf(context_, file), "seccomp_export_bpf");
+  Program program{{}, failure_};
+  const off_t size = lseek(file, 0, SEEK_END);
+  if (failure_.empty() && size > 0) {
+    program.bytes.resize(static_cast<size_t>(size));
+    if (pread(file, program.bytes.data(), program.bytes.size(), 0) != size) program.failure = "short read";
+  }
+  close(file);
+  return program;
+}
+
+void Builder::check(int result, const std::string& what) {
+  if (result < 0 && failure_.empty()) failure_ = what + ": " + strerror(-result);
+}
+
+}  // namespace seccomp
