@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "addon/lock.hh"
 #include "addon/spawn.hh"
 #include "addon/tree.hh"
 #include "plan/wire.hh"
@@ -198,6 +199,23 @@ Napi::Value supervise(const Napi::CallbackInfo& info) {
 /// lockTree(path, exclusive, identity) → descriptor, or -errno; the identity is that of openTree()
 Napi::Value lockTreeBinding(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), lockTree(text(info[0]), info[1].ToBoolean(), text(info[2])));
+}
+
+/// takeLockFiles(path, exclusive) → descriptors, or -errno
+Napi::Value takeLockFilesBinding(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::vector<int> files;
+  int error = takeLockFiles(text(info[0]), info[1].ToBoolean(), files);
+  if (error < 0) return Napi::Number::New(env, error);
+  auto list = Napi::Array::New(env, files.size());
+  for (uint32_t i = 0; i < files.size(); i++) list.Set(i, Napi::Number::New(env, files[i]));
+  return list;
+}
+
+/// releaseLockFile(descriptor)
+Napi::Value releaseLockFileBinding(const Napi::CallbackInfo& info) {
+  releaseLockFile(info[0].ToNumber());
+  return info.Env().Undefined();
 }
 
 /// openTree(path) → {fd, path, identity, readOnly}: the directory, not locked, its real path, whether its file system is
@@ -397,6 +415,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("launch", Napi::Function::New<launch>(env));
   exports.Set("supervise", Napi::Function::New<supervise>(env));
   exports.Set("lockTree", Napi::Function::New<lockTreeBinding>(env));
+  exports.Set("takeLockFiles", Napi::Function::New<takeLockFilesBinding>(env));
+  exports.Set("releaseLockFile", Napi::Function::New<releaseLockFileBinding>(env));
   exports.Set("openTree", Napi::Function::New<openTree>(env));
   exports.Set("readInTree", Napi::Function::New<readInTree>(env));
   exports.Set("readBeside", Napi::Function::New<readBeside>(env));

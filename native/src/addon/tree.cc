@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -71,21 +70,6 @@ std::string identity(int fd) {
   struct stat status;
   if (fstat(fd, &status) < 0) return "";
   return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
-}
-
-int lockTree(const std::string& path, bool exclusive, const std::string& expected) {
-  int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  if (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
-    int error = errno;
-    close(fd);
-    return -error;
-  }
-  if (identity(fd) != expected) {
-    close(fd);
-    return -ESTALE;
-  }
-  return fd;
 }
 
 std::string realPath(int fd) { return linkText(AT_FDCWD, ("/proc/self/fd/" + std::to_string(fd)).c_str()); }

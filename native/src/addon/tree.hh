@@ -6,11 +6,7 @@
 /// Device and inode of an open file, as text.
 std::string identity(int fd);
 
-/// Opens the directory `path` and locks it with flock(2), for writers (`exclusive`) or readers. Returns the descriptor or
-/// -errno; -EWOULDBLOCK when another machine holds it, -ESTALE when it is no longer the directory of this identity.
-int lockTree(const std::string& path, bool exclusive, const std::string& expected);
-
-/// The path of an open directory, links resolved.
+/// The path of an open file, links resolved.
 std::string realPath(int fd);
 
 /// Opens `path` inside the tree; links are followed inside it. Returns a descriptor or -errno.

@@ -13,16 +13,33 @@ namespace {
   sys::exit(1);
 }
 
-/// All that is left to do for the exec but the exec itself. Returns true.
-bool prepareExec(Context& context) {
+/// Gives the payload the descriptors of the service manager under the numbers where sd_listen_fds(3) looks for them, and
+/// no other one.
+long arrangeDescriptors(Context& context) {
+  int count = static_cast<int>(context.plan.header().listen), first = wire::kFirstHandedFd + context.kept();
+  constexpr int kStart = 3;
+  if (count > 0 && context.toMonitor < first + count) {
+    long moved = sys::fcntl(context.toMonitor, F_DUPFD_CLOEXEC, first + count);
+    if (moved < 0) return moved;
+    context.toMonitor = static_cast<int>(moved);
+  }
+  // In ascending order none is overwritten before it has been copied: they only move down.
+  for (int i = 0; i < count; i++)
+    if (long error = sys::invoke(__NR_dup3, first + i, kStart + i, 0); error < 0) return error;
   // Descriptors that were open in the launcher without close-on-exec (CVE-2024-21626). The socket to the monitor closes with
   // them, at the exec: that is how the monitor knows that it succeeded.
-  sys::closeOnExecFrom(3);
+  sys::closeOnExecFrom(static_cast<unsigned>(kStart + count));
+  return 0;
+}
+
+/// All that is left to do for the exec but the exec itself.
+long prepareExec(Context& context) {
+  if (long error = arrangeDescriptors(context); error < 0) return error;
   // For a stub they stay blocked, and wait, until it takes them.
   if (!context.plan.header().stub) sys::resetSignals();
   GuestReport ready{GuestMessage::kExecuting, 0, 0, {}};
   sys::sendMessage(context.toMonitor, &ready, sizeof ready);
-  return true;
+  return 0;
 }
 
 [[noreturn]] void runGuest(Context& context) {
@@ -35,10 +52,14 @@ bool prepareExec(Context& context) {
   bool filtered = false;
   for (int i = 0; i < last; i++) {
     // What follows may be refused by a filter: it is done before the first one is in force.
-    if (steps[i].op == wire::Op::kSeccomp && !filtered) filtered = prepareExec(context);
+    if (steps[i].op == wire::Op::kSeccomp && !filtered) {
+      if (long error = prepareExec(context); error < 0) fail(context, last, error);
+      filtered = true;
+    }
     if (long error = runStep(context, steps[i]); error < 0) fail(context, i, error);
   }
-  if (!filtered) prepareExec(context);
+  if (!filtered)
+    if (long error = prepareExec(context); error < 0) fail(context, last, error);
 
   if (header.stub) {
     long payload = sys::forkProcess();
@@ -78,7 +99,7 @@ long cloneGuest(Context& context, int cgroup, int* channel) {
     context.toMonitor = ends[1];
     sys::close(wire::kEventsFd);
     sys::close(wire::kLockFd);
-    for (int i = 0; i < context.handed(); i++) sys::close(wire::kFirstHandedFd + i);
+    for (int i = 0; i < context.kept(); i++) sys::close(wire::kFirstHandedFd + i);
     runGuest(context);
   }
   sys::close(ends[1]);

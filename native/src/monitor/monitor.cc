@@ -239,6 +239,26 @@ void removeTempDirectories(const Plan& plan) {
     if (plan.outer()[i].op == wire::Op::kTempDirectory) removeTempDirectory(plan, plan.outer()[i]);
 }
 
+/// Removes systemd-nspawn's lock files; the locks themselves go with the descriptors, at the exit.
+void removeLockFiles(const wire::Header& header) {
+  for (uint32_t i = 0; i < header.locks; i++) {
+    int fd = wire::kFirstHandedFd + static_cast<int>(header.handed + i);
+    // Other readers may hold it still: the last one removes it.
+    sys::FileLock lock{F_WRLCK, SEEK_SET, 0, 0, 0};
+    struct statx info;
+    sys::Text<64> link("/proc/self/fd/");
+    char path[4096];
+    if (sys::fcntl(fd, sys::kSetOwnedLock, reinterpret_cast<long>(&lock)) < 0 ||
+        sys::fstatx(fd, STATX_NLINK, &info) < 0 || info.stx_nlink == 0)
+      continue;
+    link.add(static_cast<int64_t>(fd));
+    long size = sys::invoke(__NR_readlinkat, AT_FDCWD, link.c_str(), path, sizeof path - 1);
+    if (size <= 0) continue;
+    path[size] = 0;
+    sys::invoke(__NR_unlinkat, AT_FDCWD, path, 0);
+  }
+}
+
 }  // namespace
 
 void runMonitor(const Plan& plan) {
@@ -251,6 +271,7 @@ void runMonitor(const Plan& plan) {
     End end = watch.run();
     bool again = !end.failed && end.signal == SIGHUP && plan.header().restart && !watch.escaped();
     if (!again) removeTempDirectories(plan);
+    if (!again) removeLockFiles(plan.header());
     if (end.failed) return;
     // reboot(2) in a PID namespace ends its init with SIGHUP for a restart, SIGINT for halt and power off (pid_namespaces(7)).
     if (again) {

@@ -8,7 +8,7 @@
 namespace wire {
 
 constexpr uint32_t kMagic = 0x504e5354;  // "TSNP"
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 
 /// Descriptors the runner finds open when it starts, from a base on: the monitor directly behind the standard ones, the
 /// supervisor further up, because they are put there while Node's threads still use the low ones. Not above 63, where the
@@ -116,9 +116,11 @@ struct Header {
   uint32_t restart;    // run the plan again when the guest reboots
   uint32_t handed;     // number of descriptors behind the usual ones
   uint32_t lateCount;  // steps of the host side behind the inner ones, for kAwait
+  uint32_t locks;      // lock files, behind those; removed by the monitor at its end
+  uint32_t listen;     // descriptors for the payload, from 3 on: sd_listen_fds(3); behind those
   uint32_t reserved;
 };
-static_assert(sizeof(Header) == 56);
+static_assert(sizeof(Header) == 64);
 
 enum class Side : uint32_t { kOuter, kHost, kInner, kLate };
 

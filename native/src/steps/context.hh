@@ -45,6 +45,8 @@ struct Context {
   /// What the failed step was about, when that is not plain from the step itself (the command that was not found).
   sys::Text<400> about;
 
+  /// Descriptors of the monitor that are none of the guest's business, as far as its first process has copies of them.
+  int kept() const { return handed() + static_cast<int>(plan.header().locks); }
   int handed() const { return static_cast<int>(plan.header().handed); }
 
   void closeSlots() {

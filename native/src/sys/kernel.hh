@@ -116,6 +116,13 @@ inline long close(int fd) { return invoke(__NR_close, fd); }
 inline long read(int fd, void* to, size_t n) { return invoke(__NR_read, fd, to, n); }
 inline long write(int fd, const void* from, size_t n) { return invoke(__NR_write, fd, from, n); }
 inline long dup3(int from, int to, int flags) { return invoke(__NR_dup3, from, to, flags); }
+/// struct flock, and F_OFD_SETLK with it (linux/fcntl.h, 3.15): a lock of the open file, not of the process.
+struct FileLock {
+  short type, whence;
+  long start, length;
+  int pid;
+};
+constexpr int kSetOwnedLock = 37;
 inline long fcntl(int fd, int command, long value) { return invoke(__NR_fcntl, fd, command, value); }
 inline long ioctl(int fd, unsigned command, void* value) { return invoke(__NR_ioctl, fd, command, value); }
 inline long ioctl(int fd, unsigned command, long value) { return invoke(__NR_ioctl, fd, command, value); }

@@ -107,6 +107,7 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
   return runtime.supervise(plan, {
     tree,
     readOnly: container.root.readOnly,
+    lock: spec.lock,
     quiet,
     notifyReady: container.notifyReady,
     say: (line) => output.err(`${line}\n`),

@@ -71,6 +71,8 @@ export interface HostFacts {
   readonly cgroup: CgroupFacts;
   readonly stdinTty: boolean;
   readonly stdoutTty: boolean;
+  /** number of descriptors, from 3 on, that a service manager gave the caller to hand on (sd_listen_fds(3)). Default 0 */
+  readonly listenFds?: number | undefined;
   /** the caller's environment: TERM, COLORTERM, NO_COLOR and what a bare --setenv=NAME copies */
   readonly env: { readonly [name: string]: string | undefined };
   /** the caller's working directory, absolute: relative bind sources start here */

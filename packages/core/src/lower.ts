@@ -67,6 +67,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     clone: { monitor: ['pid'], guest },
     stub: view.payload.stub,
     handed: outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
+    listen: view.listen,
     outer,
     host: [],
     late: [],

@@ -265,6 +265,8 @@ export interface LaunchPlan {
   /** slots that the launcher fills with descriptors of its own, for the outer and the host side; they stay open from one start
    *  of the guest to the next */
   readonly handed: readonly Slot[];
+  /** number of the caller's descriptors, from 3 on, that the payload finds under the same numbers: sd_listen_fds(3) */
+  readonly listen: number;
   /** the monitor, before the guest's first process is made: opens what is reached on the host only, and makes the cgroups. The
    *  first process is born in one, or put there while it waits to go on */
   readonly outer: readonly Step[];

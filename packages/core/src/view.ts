@@ -42,6 +42,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     payload,
     environment: environmentOf(spec, host, payload),
     console: consoleMode(spec, host),
+    listen: listenFds(host),
     killSignal: killSignalOf(spec, payload),
     restart: !spec.keepUnit,
     notifyReady: spec.notifyReady,
@@ -81,6 +82,14 @@ function consoleMode(spec: ContainerSpec, host: HostFacts): ConsoleMode {
     default:
       return spec.console;
   }
+}
+
+/** As many as the runner can keep from one start of the guest to the next. */
+const MOST_LISTEN_FDS = 32;
+
+function listenFds({ listenFds: count = 0 }: HostFacts): number {
+  if (count <= MOST_LISTEN_FDS) return count;
+  throw new UnsupportedError(`LISTEN_FDS=${count} are too many descriptors: ${MOST_LISTEN_FDS} can be handed on`);
 }
 
 function requireTree(spec: ContainerSpec, tree: TreeFacts, payload: PayloadView): void {

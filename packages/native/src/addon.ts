@@ -16,7 +16,7 @@ export interface NativeLaunch {
   readonly plan: Uint8Array;
   /** descriptor of the locked tree; the monitor holds a copy, and with it the lock */
   readonly lockFd: number;
-  /** further descriptors for the monitor, in the order of the plan's slots for them */
+  /** further descriptors for the monitor: for the plan's slots in their order, then lock files, then those for the payload */
   readonly handed: readonly number[];
   /** descriptor that becomes the standard output of the monitor and, where it has no console, of the payload */
   readonly stdout: number;
@@ -56,6 +56,9 @@ export interface Addon {
   launch(options: NativeLaunch, callback: NativeCallback): NativeMonitor;
   supervise(options: NativeSupervision): never;
   lockTree(path: string, exclusive: boolean, identity: string): number;
+  /** the descriptors of systemd-nspawn's lock files for this tree or image, or -errno */
+  takeLockFiles(path: string, exclusive: boolean): readonly number[] | number;
+  releaseLockFile(fd: number): void;
   /** a negative number is -errno */
   openTree(path: string): number | OpenedTree;
   /** permitted and bounding set, each as bits 0 to 31 and 32 to 63 */

@@ -17,9 +17,9 @@ import {
 } from '@tsnspawn/core';
 
 const MAGIC = 0x504e5354;
-const VERSION = 3;
+const VERSION = 4;
 /** 32-bit words of the header and of each step. */
-const HEADER_WORDS = 14;
+const HEADER_WORDS = 16;
 const STEP_WORDS = 12;
 const MAX_SLOTS = 256;
 /** What --cpu-affinity takes (packages/core/src/values/privileges.ts). */
@@ -146,9 +146,10 @@ interface Fields {
 /**
  * Encodes a plan.
  * @param filters gives the seccomp program of a step
+ * @param locks number of lock files that are handed on with it
  * @throws RangeError when the plan uses more slots than the runner has
  */
-export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) => Uint8Array): Uint8Array {
+export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) => Uint8Array, locks = 0): Uint8Array {
   const steps = [...plan.outer, ...plan.host, ...plan.inner, ...plan.late];
   const encoder = new Encoder(steps.length, plan.handed, filters);
   encoder.header([
@@ -165,6 +166,8 @@ export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) =>
     plan.monitor.restart ? 1 : 0,
     plan.handed.length,
     plan.late.length,
+    locks,
+    plan.listen,
     0,
   ]);
   for (const [index, step] of steps.entries()) encoder.step(step, HEADER_WORDS + index * STEP_WORDS);

@@ -1,6 +1,7 @@
 // Starting a plan: encode it, hand it to the addon, and turn the monitor's messages into a promise and a few callbacks.
 
-import { type FailedStep, type LaunchPlan, type Slot, StepError } from '@tsnspawn/core';
+import { readlinkSync } from 'node:fs';
+import { type FailedStep, type LaunchPlan, type Slot, StepError, UsageError } from '@tsnspawn/core';
 import { addon, type NativeLaunch } from './addon';
 import { encodePlan, namespaceFlags } from './encode';
 import { seccompProgram } from './filters';
@@ -31,6 +32,8 @@ export interface StartOptions {
   readonly lockFd: number;
   /** descriptors for the slots that the plan wants handed; copies go to the monitor */
   readonly handed?: ReadonlyMap<Slot, number>;
+  /** descriptors of lock files; the monitor holds copies, and removes the files at its end */
+  readonly lockFiles?: readonly number[];
   /** where the guest's output goes. Default 1 */
   readonly stdout?: number;
   /** what /proc/PID/environ of the monitor shows */
@@ -149,15 +152,36 @@ export function failureOf(plan: LaunchPlan): StepError | undefined {
 }
 
 function nativeLaunch(plan: LaunchPlan, options: StartOptions): NativeLaunch {
+  const { lockFiles = [] } = options;
   return {
-    plan: encodePlan(plan, seccompProgram),
+    plan: encodePlan(plan, seccompProgram, lockFiles.length),
     lockFd: options.lockFd,
-    handed: plan.handed.map((slot) => handedFor(slot, options)),
+    handed: [...plan.handed.map((slot) => handedFor(slot, options)), ...lockFiles, ...listenFds(plan)],
     stdout: options.stdout ?? 1,
     name: `tsnspawn-monitor: ${plan.machine}`,
     env: options.env,
     namespaces: namespaceFlags(plan.clone.monitor),
   };
+}
+
+/** Where sd_listen_fds(3) has a process look for the descriptors that it was given. */
+const LISTEN_FDS_START = 3;
+
+function listenFds({ listen }: LaunchPlan): number[] {
+  return Array.from({ length: listen }, (_, index) => {
+    const fd = LISTEN_FDS_START + index;
+    // where the caller left a gap, Node has put something of its own
+    if (!isForeign(fd)) throw new UsageError(`LISTEN_FDS=${listen}, but descriptor ${fd} is not open`);
+    return fd;
+  });
+}
+
+function isForeign(fd: number): boolean {
+  try {
+    return !readlinkSync(`/proc/self/fd/${fd}`).startsWith('anon_inode:');
+  } catch {
+    return false;
+  }
 }
 
 function handedFor(slot: Slot, { handed }: StartOptions): number {

@@ -3,9 +3,10 @@
 
 import { readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeErrno, type LaunchPlan, TreeError, type TreeFacts } from '@tsnspawn/core';
+import type { LaunchPlan } from '@tsnspawn/core';
 import { addon, type GuestEnd, type RunningGuest, startPlan } from '@tsnspawn/native';
 import { debug } from './debug';
+import { type LockOptions, releaseLock, takeLock } from './lock';
 
 const SIGHUP = 1;
 const SIGINT = 2;
@@ -14,10 +15,7 @@ const SIGKILL = 9;
 /** EXIT_FORCE_RESTART of systemd-nspawn: tells a service manager to start the unit again. */
 const EXIT_RESTART = 133;
 
-export interface MachineOptions {
-  readonly tree: Pick<TreeFacts, 'path' | 'identity'>;
-  /** the tree is not written to: others may use it at the same time */
-  readonly readOnly: boolean;
+export interface MachineOptions extends LockOptions {
   /** descriptor for the guest's output. Default 1 */
   readonly stdout?: number;
   /** called at each start of the guest, the first and those after a reboot */
@@ -55,7 +53,7 @@ export interface Machine {
  */
 export function startMachine(plan: LaunchPlan, options: MachineOptions): Machine {
   const native = addon();
-  const lock = takeLock(options.tree, options.readOnly);
+  const lock = takeLock(options);
   const interactive = plan.monitor.console === 'interactive';
   if (interactive) native.saveTerminal();
   let guest: RunningGuest;
@@ -63,17 +61,19 @@ export function startMachine(plan: LaunchPlan, options: MachineOptions): Machine
     const stdout = options.stdout ?? 1;
     guest = startPlan(
       plan,
-      { lockFd: lock, stdout, env: monitorEnvironment(plan) },
+      { ...lock, stdout, env: monitorEnvironment(plan) },
       {
         ...(options.onStarted === undefined ? {} : { onStarted: options.onStarted }),
         ...(options.onRebooting === undefined ? {} : { onRebooting: options.onRebooting }),
         onNotify: (text) => hearNotification(text, options),
       },
     );
-  } finally {
-    // The monitor has its own copy: the lock lasts as long as the guest, even when this process is killed.
-    native.closeFd(lock);
+  } catch (error) {
+    releaseLock(lock);
+    throw error;
   }
+  // The monitor has its own copies: the lock lasts as long as the guest, even when this process is killed.
+  for (const fd of [lock.lockFd, ...lock.lockFiles]) native.closeFd(fd);
   debug('machine', '%s: monitor %d', plan.machine, guest.monitorPid);
   let asked = false;
   return {
@@ -95,32 +95,6 @@ export function startMachine(plan: LaunchPlan, options: MachineOptions): Machine
       return machineEnd(end);
     }),
   };
-}
-
-/**
- * The tree's lock: exclusive, unless it is not written to.
- * @returns a descriptor; the lock lasts as long as any copy of it
- * @throws TreeError when another machine has the tree
- */
-export function takeLock({ path, identity }: Pick<TreeFacts, 'path' | 'identity'>, readOnly: boolean): number {
-  const lock = addon().lockTree(path, !readOnly, identity);
-  if (lock >= 0) return lock;
-  const { name, text } = describeErrno(lock);
-  switch (name) {
-    case 'EAGAIN':
-      throw new TreeError(`cannot use the tree ${path}: it is busy`, {
-        code: 'EBUSY',
-        path,
-        hint: 'another machine runs in it; machines that share a tree need --read-only',
-      });
-    case 'ESTALE':
-      throw new TreeError(`cannot use the tree ${path}: it was replaced by another one meanwhile`, {
-        code: name,
-        path,
-      });
-    default:
-      throw new TreeError(`cannot open the tree ${path}: ${text}`, { code: name, path });
-  }
 }
 
 /** What the monitor, and a stub PID 1, show as their environment. */

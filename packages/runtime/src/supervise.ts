@@ -1,13 +1,11 @@
 // From a plan to an exit status, as a foreground command does it.
 
-import type { LaunchPlan, TreeFacts } from '@tsnspawn/core';
+import type { LaunchPlan } from '@tsnspawn/core';
 import { failureOf, supervisePlan } from '@tsnspawn/native';
-import { monitorEnvironment, takeLock } from './machine';
+import { type LockOptions, releaseLock, takeLock } from './lock';
+import { monitorEnvironment } from './machine';
 
-export interface SuperviseOptions {
-  readonly tree: Pick<TreeFacts, 'path' | 'identity'>;
-  /** the tree is not written to: others may use it at the same time */
-  readonly readOnly: boolean;
+export interface SuperviseOptions extends LockOptions {
   /** no messages but errors */
   readonly quiet: boolean;
   /** READY=1 goes to the service manager when the guest says it, instead of when it starts */
@@ -25,11 +23,16 @@ export interface SuperviseOptions {
 export function supervise(plan: LaunchPlan, options: SuperviseOptions): never {
   const failure = failureOf(plan);
   if (failure !== undefined) throw failure;
-  const lockFd = takeLock(options.tree, options.readOnly);
+  const lock = takeLock(options);
   if (plan.monitor.console === 'interactive' && !options.quiet) {
     // Elsewhere the supervisor says it, once the guest runs: an error then stands alone.
     options.say(`Spawning container ${plan.machine} on ${options.tree.path}.`);
     options.say('Press Ctrl-] three times within 1s to kill the container.');
   }
-  return supervisePlan(plan, { ...options, tree: options.tree.path, lockFd, env: monitorEnvironment(plan) });
+  try {
+    return supervisePlan(plan, { ...options, ...lock, tree: options.tree.path, env: monitorEnvironment(plan) });
+  } catch (error) {
+    releaseLock(lock);
+    throw error;
+  }
 }

@@ -25,6 +25,12 @@ export function environmentOf(spec: ContainerSpec, host: HostFacts, payload: Pay
   set('COLORTERM', host.env.COLORTERM);
   set('NO_COLOR', host.env.NO_COLOR);
   set('container_uuid', { variable: 'uuid' });
+  if (host.listenFds !== undefined) {
+    set('LISTEN_FDS', String(host.listenFds));
+    // sd_listen_fds(3) takes them for another process's when this is not its own number
+    set('LISTEN_PID', payload.stub ? '2' : '1');
+    set('LISTEN_FDNAMES', host.env.LISTEN_FDNAMES);
+  }
   set('NOTIFY_SOCKET', NOTIFY_SOCKET);
   // an init reads /etc/locale.conf and hands LANG down; one from outside would win over it
   if (payload.kind !== 'boot') set('LANG', 'C.UTF-8');

@@ -139,6 +139,8 @@ export interface ContainerView {
   readonly payload: PayloadView;
   readonly environment: readonly Variable[];
   readonly console: ConsoleMode;
+  /** number of the caller's descriptors, from 3 on, that the payload gets */
+  readonly listen: number;
   /** signal number that asks PID 1 to shut down; 0: there is none */
   readonly killSignal: number;
   readonly restart: boolean;

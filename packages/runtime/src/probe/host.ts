@@ -33,6 +33,7 @@ export function probeHost(): HostFacts {
     cgroup: probeCgroups(read('/proc/self/cgroup'), mounts),
     stdinTty: addon().isTerminal(0),
     stdoutTty: addon().isTerminal(1),
+    ...listenFds(),
     env: process.env,
     cwd: process.cwd(),
     osRelease: release.fields,
@@ -41,6 +42,13 @@ export function probeHost(): HostFacts {
     devices: { ...device('tun', '/dev/net/tun'), ...device('fuse', '/dev/fuse') },
     ...(selinux === undefined ? {} : { selinuxMount: selinux }),
   };
+}
+
+/** What sd_listen_fds(3) would find: the variables must be meant for this very process. */
+function listenFds(): { listenFds?: number } {
+  const { LISTEN_PID, LISTEN_FDS = '' } = process.env;
+  if (LISTEN_PID !== String(process.pid) || !/^[1-9]\d{0,8}$/.test(LISTEN_FDS)) return {};
+  return { listenFds: Number(LISTEN_FDS) };
 }
 
 function read(path: string): string {
