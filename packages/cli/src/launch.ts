@@ -51,8 +51,11 @@ export interface Runtime {
   readonly supervise: (plan: LaunchPlan, options: SuperviseOptions) => number;
 }
 
+/** Width of what is printed where there is no terminal. */
+const DEFAULT_COLUMNS = 80;
+
 /** Where the tree of a machine is looked for when only its name is given (machinectl(1), FILES AND DIRECTORIES). */
-const MACHINES = [
+export const MACHINES = [
   '/etc/machines',
   '/run/machines',
   '/var/lib/machines',
@@ -87,7 +90,7 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
   const invocation = parseArguments(argv, env, (said) => withSettingsFile(said, output, runtime));
   switch (invocation.kind) {
     case 'help':
-      output.out(renderHelp());
+      output.out(renderHelp(Number(env.COLUMNS) || output.columns || DEFAULT_COLUMNS));
       return 0;
     case 'version':
       output.out(`tsnspawn ${VERSION}\n`);

@@ -1,7 +1,7 @@
 // Standard output and error by plain write(2). process.stdout and process.stdin stay untouched on the launch path: creating
 // them costs milliseconds and may switch the descriptors, which the payload shares, to non-blocking.
 
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { TsnspawnError } from '@tsnspawn/core';
 
 /** Where the texts of a command go. */
@@ -10,6 +10,8 @@ export interface Output {
   out(text: string): void;
   /** everything else */
   err(text: string): void;
+  /** width of the terminal that data goes to, where it is one */
+  readonly columns?: number | undefined;
 }
 
 /** The real descriptors 1 and 2. */
@@ -21,6 +23,10 @@ export const STDIO: Output = {
     }
   },
   err: (text) => void writeAll(2, text),
+  get columns() {
+    // not asked of a pipe: the stream would make it non-blocking for all who share it
+    return fstatSync(1).isCharacterDevice() ? process.stdout.columns : undefined;
+  },
 };
 
 /** Writes all of it; the code of the error that stopped it. A reader that went away (EPIPE) is nobody's failure. */

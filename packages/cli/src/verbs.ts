@@ -2,18 +2,21 @@
 // reads this bundle.
 
 import { UsageError } from '@tsnspawn/core';
-import { type BaseContext, Builtins, Cli } from 'clipanion';
+import { Builtins, Cli, type Definition } from 'clipanion';
 import { BootCheckCommand } from './commands/boot-check';
 import { BootstrapCommand } from './commands/bootstrap';
+import { CompletionCommand } from './commands/completion';
+import { ManCommand } from './commands/man';
+import { describe, type VerbContext } from './commands/verb';
 import { errorText } from './launch';
 import { type Output, STDIO } from './stdio';
 import { VERSION } from './version';
 
-const COMMANDS = [BootstrapCommand, BootCheckCommand];
+const COMMANDS = [BootstrapCommand, BootCheckCommand, CompletionCommand, ManCommand];
 
 /** clipanion calls the value of an option `#0` in its help. */
-class Verbs extends Cli {
-  override usage(...parameters: Parameters<Cli['usage']>): string {
+class Verbs extends Cli<VerbContext> {
+  override usage(...parameters: Parameters<Cli<VerbContext>['usage']>): string {
     return super.usage(...parameters).replaceAll(' #0   ', ' VALUE');
   }
 }
@@ -28,7 +31,13 @@ export async function main(argv: readonly string[], output: Output = STDIO): Pro
   });
   cli.register(Builtins.HelpCommand);
   for (const command of COMMANDS) cli.register(command);
-  const context: BaseContext = { ...Cli.defaultContext };
+  const verbs: VerbContext['verbs'] = () => {
+    const definitions = new Map(cli.definitions().map((definition) => [definition.path, definition]));
+    return COMMANDS.map((command) =>
+      describe(command, definitions.get(`tsnspawn ${command.paths.flat().join(' ')}`) as Definition),
+    );
+  };
+  const context: VerbContext = { ...Cli.defaultContext, verbs };
   try {
     const command = parse(cli, argv, context);
     return await cli.run(command, context);
@@ -39,7 +48,7 @@ export async function main(argv: readonly string[], output: Output = STDIO): Pro
 }
 
 /** clipanion explains a wrong command line over several lines with its whole usage; here it is one line and a hint. */
-function parse(cli: Cli, argv: readonly string[], context: BaseContext): ReturnType<Cli['process']> {
+function parse(cli: Verbs, argv: readonly string[], context: VerbContext): ReturnType<Verbs['process']> {
   try {
     return cli.process([...argv], context);
   } catch (error) {

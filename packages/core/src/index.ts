@@ -19,7 +19,7 @@ export { type FoundSettings, type ReadSettings, readSettings } from './settings/
 export { readSyntax, splitWords } from './settings/syntax';
 export * from './signals';
 export * from './spec';
-export { CONSOLES, cleanHostname } from './values';
+export { CONSOLES, cleanHostname, OWNERSHIPS, type ValueKind } from './values';
 export { RESOLV_CONF_MODES, TIMEZONE_MODES } from './values/host';
 export { view } from './view';
 export type * from './view/model';

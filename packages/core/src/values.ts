@@ -94,7 +94,7 @@ export interface Values {
 export type ValueKind = keyof Values;
 
 export const CONSOLES = ['interactive', 'read-only', 'passive', 'pipe', 'autopipe'] as const;
-const OWNERSHIPS = ['off', 'chown', 'map', 'foreign', 'auto'] as const;
+export const OWNERSHIPS = ['off', 'chown', 'map', 'foreign', 'auto'] as const;
 const VOLATILES = ['no', 'yes', 'state', 'overlay'] as const;
 
 /** The parser of each kind of value. Throws Refusal. */

@@ -11,6 +11,8 @@ import { Verb } from './verb';
 /** How long a guest may take to come up, and to go down, in seconds. */
 const DEFAULT_TIMEOUT = 120;
 
+const OWN = { candidates: { from: 'nothing' }, many: false } as const;
+
 export class BootCheckCommand extends Verb {
   static override readonly paths = [['boot-check']];
   static override readonly usage = Command.Usage({
@@ -25,6 +27,18 @@ export class BootCheckCommand extends Verb {
       ['The same for a program', '$0 boot-check --json -D debian-tree /sbin/init'],
     ],
   });
+
+  static override readonly operands = 'launch';
+  static override readonly ownOptions = [
+    { ...OWN, names: ['--json'], takes: 'nothing', help: 'print the result as JSON', metavar: '' },
+    {
+      ...OWN,
+      names: ['--timeout'],
+      takes: 'required',
+      help: 'seconds that it may take to come up, and to go down',
+      metavar: 'SECONDS',
+    },
+  ] as const;
 
   // All of them: a proxy takes every option, so those of the verb itself are told apart by hand.
   args = Option.Proxy({ name: 'OPTIONS' });

@@ -43,6 +43,18 @@ export class BootstrapCommand extends Verb {
     ],
   });
 
+  static override readonly operands = [
+    { from: 'words', words: ['bookworm', 'trixie', 'sid', 'stable', 'testing'] },
+    { from: 'directories' },
+    { from: 'directories' },
+  ] as const;
+  static override readonly values = {
+    '--variant': { from: 'words', words: ['minbase', 'busybox', 'host'] },
+    '--components': { from: 'list', words: ['main', 'contrib', 'non-free', 'non-free-firmware'] },
+    '--keyring': { from: 'files' },
+    '--cache': { from: 'directories' },
+  } as const;
+
   suite = Option.String({ name: 'SUITE' });
   directory = Option.String({ name: 'DIR' });
   mirror = Option.String({ name: 'MIRROR', required: false });

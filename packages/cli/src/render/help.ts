@@ -11,7 +11,8 @@ import {
   TIMEZONE_MODES,
 } from '@tsnspawn/core';
 
-const HEADINGS: { readonly [group in OptionRow['group']]: string } = {
+/** Headings of --help and of the manual, in their order. */
+export const HEADINGS: { readonly [group in OptionRow['group']]: string } = {
   tree: 'Tree',
   payload: 'Payload',
   users: 'Users',
@@ -24,42 +25,84 @@ const HEADINGS: { readonly [group in OptionRow['group']]: string } = {
   other: 'Other',
 };
 
-const USAGE = `tsnspawn [OPTIONS] [COMMAND [ARGUMENT...]]
-tsnspawn boot-check [OPTIONS] [COMMAND [ARGUMENT...]]
-tsnspawn bootstrap SUITE DIR [MIRROR]
+const USAGE = [
+  'tsnspawn [OPTIONS] [COMMAND [ARGUMENT...]]',
+  'tsnspawn boot-check [OPTIONS] [COMMAND [ARGUMENT...]]',
+  'tsnspawn bootstrap SUITE DIR [MIRROR]',
+  'tsnspawn completion bash|zsh|fish',
+  'tsnspawn man [PAGE]',
+];
 
-Starts COMMAND, a login shell, or with --boot a whole system in a tree: a directory that holds an operating system.
-`;
+const ABOUT =
+  'Starts COMMAND, a login shell, or with --boot a whole system in a tree: a directory that holds an operating system.';
 
-const KEYS = `Keys of an interactive console, within a second
-  Ctrl-] Ctrl-] Ctrl-]  kill the container
-  Ctrl-] Ctrl-] p       ask its init to power off
-  Ctrl-] Ctrl-] r       ask its init to reboot, where that is systemd
-`;
+/** Keys and what they do; the manual has more words for them. */
+const KEYS = [
+  ['Ctrl-] Ctrl-] Ctrl-]', 'kill the container'],
+  ['Ctrl-] Ctrl-] p', 'ask its init to power off'],
+  ['Ctrl-] Ctrl-] r', 'ask its init to reboot, where that is systemd'],
+] as const;
 
-const EXAMPLES = `Examples
-  tsnspawn -D debian-tree                      a shell in the tree
-  tsnspawn -D debian-tree /sbin/init           boot it
-  tsnspawn -D debian-tree --pipe cat < file    a filter
-  tsnspawn -D debian-tree --dry-run            what would be done
-`;
+const EXAMPLES = [
+  ['tsnspawn -D tree', 'a shell in the tree'],
+  ['tsnspawn -bD tree', 'boot it'],
+  ['tsnspawn -qPD tree tar c /etc', 'a filter'],
+  ['tsnspawn -D tree --dry-run', 'what would be done'],
+] as const;
 
-/** The text of --help. */
-export function renderHelp(): string {
-  const rows = OPTIONS.filter(({ hidden }) => hidden !== true);
-  const width = Math.max(...rows.map((row) => left(row).length));
+const NARROWEST = 40;
+/** Longer lines are hard to read on any terminal. */
+const WIDEST = 120;
+
+/**
+ * The text of --help.
+ * @param columns the width of the terminal, or what else it is to fit into
+ */
+export function renderHelp(columns: number): string {
+  const width = Math.min(Math.max(columns, NARROWEST), WIDEST);
+  const column = Math.min(Math.max(Math.floor(width * 0.37), 16), 40);
+  const table = (rows: readonly (readonly [string, string])[]): string =>
+    rows.map(([left, right]) => twoColumns(left, right, column, width)).join('');
   const sections = (Object.keys(HEADINGS) as OptionRow['group'][]).map((group) => {
-    const lines = rows.filter((row) => row.group === group).map((row) => `  ${left(row).padEnd(width)}  ${row.help}\n`);
-    return `${HEADINGS[group]}\n${lines.join('')}`;
+    const rows = OPTIONS.filter((row) => row.group === group && row.hidden !== true);
+    return `${HEADINGS[group]}\n${table(rows.map((row) => [synopsis(row), row.help]))}`;
   });
-  return [USAGE, ...sections, KEYS, EXAMPLES].join('\n');
+  return [
+    `${[...USAGE, '', ...wrap(ABOUT, width)].join('\n')}\n`,
+    ...sections,
+    `Keys of the console, within a second\n${table(KEYS)}`,
+    `Examples\n${table(EXAMPLES)}`,
+    `${wrap('tsnspawn man shows the manual: every option at length, settings files, signals, statuses.', width).join('\n')}\n`,
+  ].join('\n');
 }
 
-/** `-D, --directory=DIR` */
-function left(row: OptionRow): string {
+/** `-D, --directory=DIR`; where no letter stands, its place stays empty. */
+export function synopsis(row: OptionRow): string {
   const short = row.short === undefined ? '    ' : `-${row.short}${row.long === undefined ? '' : ', '}`;
   const value = row.metavar === undefined ? '' : row.takes === 'optional' ? `[=${row.metavar}]` : `=${row.metavar}`;
   return `${short}${row.long === undefined ? '' : `--${row.long}${value}`}`;
+}
+
+/** One entry: what does not fit beside a long left side begins below it. */
+function twoColumns(left: string, right: string, column: number, width: number): string {
+  const [first = '', ...others] = wrap(right, width - column);
+  const indent = ' '.repeat(column);
+  const head = left.length + 4 <= column ? `  ${left}`.padEnd(column) + first : `  ${left}\n${indent}${first}`;
+  return `${[head, ...others.map((line) => indent + line)].join('\n')}\n`;
+}
+
+/** Words in lines of at most `width` characters, unless a word alone is longer. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = '';
+    }
+    line += line === '' ? word : ` ${word}`;
+  }
+  return [...lines, line];
 }
 
 const LISTS: { readonly [list in ListName]: () => readonly string[] } = {
