@@ -62,10 +62,10 @@ shutdown    kill
 on reboot   start again
 
 on the host, before the container exists
-  1  open /srv/debian-tree
-  2  open /usr/lib/os-release (ro,nosuid,nodev,noexec)
-  3  open /data
-  4  make the cgroup /sys/fs/cgroup/user.slice/tsnspawn-debian-tree-77
+  1  make the cgroup /sys/fs/cgroup/user.slice/tsnspawn-debian-tree-77
+  2  open /srv/debian-tree
+  3  open /usr/lib/os-release (ro,nosuid,nodev,noexec)
+  4  open /data
 
 in the container
   5  bind /data of the host to /srv

@@ -28,6 +28,7 @@ export function host(changes: Partial<HostFacts> = {}): HostFacts {
     osReleasePath: '/usr/lib/os-release',
     architectures: ['x86_64', 'i686'],
     devices: {},
+    runId: '0123456789abcdef',
     ...changes,
   };
 }

@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "addon/ids.hh"
 #include "addon/lock.hh"
 #include "addon/spawn.hh"
 #include "addon/tree.hh"
@@ -231,6 +232,10 @@ Napi::Value openTree(const Napi::CallbackInfo& info) {
   object.Set("path", Napi::String::New(env, realPath(fd)));
   object.Set("identity", Napi::String::New(env, identity(fd)));
   object.Set("readOnly", Napi::Boolean::New(env, readOnly));
+  struct stat owner {};
+  fstat(fd, &owner);
+  object.Set("uid", Napi::Number::New(env, owner.st_uid));
+  object.Set("gid", Napi::Number::New(env, owner.st_gid));
   return object;
 }
 
@@ -310,6 +315,16 @@ Napi::Value readText(const Napi::CallbackInfo& info) {
   while ((n = read(fd, buffer, sizeof buffer)) > 0) content.append(buffer, static_cast<size_t>(n));
   close(fd);
   return n < 0 ? env.Undefined() : Napi::String::New(env, content);
+}
+
+/// lockIds(base, size) → descriptor of the lock, or -errno
+Napi::Value lockIdsBinding(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), lockIds(info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()));
+}
+
+/// mapsOwners(directory) → boolean
+Napi::Value mapsOwnersBinding(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), mapsOwners(info[0].ToNumber()));
 }
 
 /// closeFd(descriptor)
@@ -422,6 +437,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("readBeside", Napi::Function::New<readBeside>(env));
   exports.Set("resolveInTree", Napi::Function::New<resolveInTreeBinding>(env));
   exports.Set("readText", Napi::Function::New<readText>(env));
+  exports.Set("lockIds", Napi::Function::New<lockIdsBinding>(env));
+  exports.Set("mapsOwners", Napi::Function::New<mapsOwnersBinding>(env));
   exports.Set("closeFd", Napi::Function::New<closeFd>(env));
   exports.Set("exit", Napi::Function::New<exitNow>(env));
   exports.Set("isTerminal", Napi::Function::New<isTerminal>(env));

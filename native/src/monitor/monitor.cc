@@ -80,6 +80,20 @@ class Watch {
     return true;
   }
 
+  /// The late steps up to the next kResume, or the last.
+  bool runLate() {
+    const Plan& plan = context_.plan;
+    while (late_ < plan.header().lateCount) {
+      const wire::Step& step = plan.late()[late_++];
+      if (step.op == wire::Op::kResume) break;
+      long error = runStep(context_, step);
+      if (error >= 0) continue;
+      report(wire::Side::kLate, static_cast<int>(late_) - 1, error, context_.about);
+      return false;
+    }
+    return true;
+  }
+
   static bool isCgroup2(int fd) {
     struct {
       long type;
@@ -160,12 +174,10 @@ class Watch {
         message.text[sizeof message.text - 1] = 0;
         report(wire::Side::kInner, message.step, -message.error, sys::Text<500>(message.text));
         break;
-      case GuestMessage::kAwaiting: {
-        const Plan& plan = context_.plan;
-        failed_ = !runAll(wire::Side::kLate, plan.late(), plan.header().lateCount);
+      case GuestMessage::kAwaiting:
+        failed_ = !runLate();
         if (!failed_) letGuestGo(channel_);
         break;
-      }
       case GuestMessage::kExecuting:
         executing_ = true;
         break;
@@ -227,6 +239,7 @@ class Watch {
   int signals_;
   int channel_ = -1;
   long pid_ = 0;
+  uint32_t late_ = 0;
   bool failed_ = false, executing_ = false, launcherGone_ = false;
   sys::UniqueFd notifySocket_, fifo_;
   ConsoleForwarder console_;

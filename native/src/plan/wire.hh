@@ -72,6 +72,9 @@ enum class Op : uint16_t {
   kCover,
   kCpuAffinity,
   kExecLabel,
+  kMapOwners,
+  kResume,
+  kDelegateCgroup,
   kCount,
 };
 

@@ -36,6 +36,20 @@ long makeCgroup(Context& context, const wire::Step& step) {
   return 0;
 }
 
+/// from = slot of the cgroup; a = user and group that may make cgroups in it and move processes there (cgroups(7), "Cgroup
+/// delegation"): what an init needs, and no limit.
+long delegateCgroup(Context& context, const wire::Step& step) {
+  int dir = context.slots[step.from];
+  constexpr const char* kFiles[] = {"cgroup.procs", "cgroup.subtree_control", "cgroup.threads", "tasks"};
+  if (long error = sys::invoke(__NR_fchown, dir, step.a, step.a); error < 0) return error;
+  for (const char* file : kFiles) {
+    long error = sys::invoke(__NR_fchownat, dir, file, step.a, step.a, AT_SYMLINK_NOFOLLOW);
+    // The two kinds of hierarchy do not have the same files.
+    if (error < 0 && error != -ENOENT) return error;
+  }
+  return 0;
+}
+
 long enterCgroup(const Context& context, const wire::Step& step, long pid) {
   sys::UniqueFd file(sys::openat(context.slots[step.as], "cgroup.procs", O_WRONLY));
   if (!file.ok()) return file.error();

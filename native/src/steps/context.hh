@@ -100,6 +100,8 @@ long mountOverlay(Context&, const wire::Step&);
 long makeTempDirectory(Context&, const wire::Step&);
 long shiftOwners(Context&, const wire::Step&);
 long coverPath(Context&, const wire::Step&);
+long mapOwners(Context&, const wire::Step&);
+long delegateCgroup(Context&, const wire::Step&);
 
 /// Gives up what takeIdentity() had to leave for seccomp(2); for a process that does not exec. Returns 0 or -errno.
 long dropToBoundingSet();

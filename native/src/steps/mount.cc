@@ -103,7 +103,7 @@ long makeMount(const char* type, const char* source, const char* data, uint64_t 
 long setMountFlags(int mount, uint64_t flags) { return setAttributes(mount, flags, 0); }
 
 /// s0 = host path, or from = slot of a descriptor; s1 = path inside of that (without either: inside the guest's root);
-/// as = slot; a = MS_* flags; n = slot of the user namespace that its owners are mapped by, plus one; kRecursive.
+/// as = slot; a = MS_* flags; kRecursive.
 long openTreeStep(Context& context, const wire::Step& step) {
   unsigned recursive = step.flags & wire::kRecursive ? AT_RECURSIVE : 0;
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive;
@@ -119,13 +119,6 @@ long openTreeStep(Context& context, const wire::Step& step) {
   long fd = path ? sys::openTree(AT_FDCWD, path, flags) : sys::openTree(from, "", flags | AT_EMPTY_PATH);
   if (fd < 0) return fd;
   context.slots[step.as] = static_cast<int>(fd);
-  if (step.n) {
-    mount_attr map{};
-    map.attr_set = MOUNT_ATTR_IDMAP;
-    map.userns_fd = static_cast<uint64_t>(context.slots[step.n - 1]);
-    // Not recursive: one file system below that cannot be mapped, such as proc, must not make all of it fail.
-    if (long error = sys::mountSetattr(static_cast<int>(fd), "", AT_EMPTY_PATH, &map); error < 0) return error;
-  }
   if (long error = setAttributes(static_cast<int>(fd), step.a, recursive); error < 0) return error;
   // A clone of a shared mount is a peer of it: as its slave it still sees what the host mounts below the tree later, and
   // what the guest mounts never shows on the host.
@@ -244,4 +237,13 @@ long coverPath(Context& context, const wire::Step& step) {
   if (!mount.ok()) return mount.error();
   if (long error = setAttributes(mount.get(), step.a, 0); error < 0) return error;
   return attach(mount.get(), target.get());
+}
+
+/// as = slot of a detached mount; from = slot of the user namespace that its owners are mapped by (Linux 5.12).
+long mapOwners(Context& context, const wire::Step& step) {
+  mount_attr map{};
+  map.attr_set = MOUNT_ATTR_IDMAP;
+  map.userns_fd = static_cast<uint64_t>(context.slots[step.from]);
+  // Not recursive: one file system below that cannot be mapped, such as proc, must not make all of it fail.
+  return sys::mountSetattr(context.slots[step.as], "", AT_EMPTY_PATH, &map);
 }

@@ -18,8 +18,9 @@ long removeFile(int dir, const char* name) {
   return sys::unlinkat(dir, name, 0);
 }
 
-/// Removes each entry of `dir` that can be removed; returns the first directory that cannot, or an empty name.
-sys::Text<256> removeEntries(int dir, bool files) {
+/// Removes each entry of `dir` that can be removed, and counts them; returns the first directory that cannot, or an empty name.
+sys::Text<256> removeEntries(int dir, bool files, unsigned* removed) {
+  *removed = 0;
   sys::Text<256> kept;
   alignas(8) char buffer[2048];
   sys::invoke(__NR_lseek, dir, 0, 0);
@@ -31,11 +32,15 @@ sys::Text<256> removeEntries(int dir, bool files) {
       at += entry->size;
       if (sys::equal(entry->name, ".") || sys::equal(entry->name, "..")) continue;
       if (entry->type == DT_DIR) {
-        if (sys::unlinkat(dir, entry->name, AT_REMOVEDIR) == 0 || kept.size()) continue;
+        if (sys::unlinkat(dir, entry->name, AT_REMOVEDIR) == 0) {
+          ++*removed;
+          continue;
+        }
+        if (kept.size()) continue;
         if (files) clearFlags(dir, entry->name);
         kept.add(entry->name);
-      } else if (files) {
-        removeFile(dir, entry->name);
+      } else if (files && removeFile(dir, entry->name) == 0) {
+        ++*removed;
       }
     }
   }
@@ -45,13 +50,14 @@ sys::Text<256> removeEntries(int dir, bool files) {
 
 void removeBelow(int top, bool files) {
   sys::UniqueFd dir(sys::openat(top, ".", O_RDONLY | O_DIRECTORY));
-  // Coming up from a directory without children and finding that it still cannot go means that it never will: a cgroup has
-  // processes, or a file is kept by the file system.
+  // Coming up from a directory and finding that nothing can go now means that it never will: a cgroup has processes, or a file
+  // is kept by the file system.
   bool cameUp = false;
   for (unsigned depth = 0; dir.ok();) {
-    auto child = removeEntries(dir.get(), files);
+    unsigned removed;
+    auto child = removeEntries(dir.get(), files, &removed);
     if (child.size()) {
-      if (cameUp) return;
+      if (cameUp && !removed) return;
       dir.reset(sys::openat(dir.get(), child.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
       depth++;
     } else {

@@ -36,7 +36,8 @@ long leaveScratch(Context& context) {
   return error < 0 ? error : sys::chdir("/");
 }
 
-/// s0 = path of a directory that is the guest's alone: made, locked, and removed after its end. as = slot.
+/// s0 = path of a directory that is the guest's alone: made, locked, and removed after its end. mode; a = user and group that
+/// it belongs to; as = slot.
 long makeTempDirectory(Context& context, const wire::Step& step) {
   for (unsigned i = 0; i < keptCount; i++) {
     if (keptSlot[i] != static_cast<unsigned>(step.as)) continue;
@@ -51,6 +52,8 @@ long makeTempDirectory(Context& context, const wire::Step& step) {
   // Whoever cleans up after a launcher that was killed together with its monitor leaves it alone while it is locked.
   constexpr int kExclusive = 2, kNoWait = 4;  // LOCK_EX, LOCK_NB
   if (long error = sys::invoke(__NR_flock, fd.get(), kExclusive | kNoWait); error < 0) return error;
+  if (long error = sys::invoke(__NR_fchown, fd.get(), step.a, step.a); error < 0) return error;
+  if (long error = sys::fchmod(fd.get(), step.mode); error < 0) return error;
   long copy = sys::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return copy;
   keptSlot[keptCount] = static_cast<unsigned>(step.as);

@@ -1,13 +1,14 @@
 // The launch: command line → spec → view → plan → guest. It is timed in milliseconds, so nothing is done before it is needed,
 // and what other commands need (clipanion, archives, http) is in another bundle.
 
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   BindError,
   boots,
   type ContainerSpec,
   type ContainerView,
+  type Entry,
   type FoundSettings,
   formatError,
   type HostFacts,
@@ -30,11 +31,13 @@ import {
   findSettings,
   probeHost,
   probeTree,
+  probeWishes,
   randomUuid,
   requireFilters,
   requireProcessors,
   type SuperviseOptions,
   supervise,
+  type Wishes,
 } from '@tsnspawn/runtime';
 import { renderHelp, renderList } from './render/help';
 import { renderPlan } from './render/plan';
@@ -102,14 +105,15 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
       break;
   }
   const { spec, quiet, dryRun } = invocation;
-  const { tree, container, plan } = prepare(spec, dryRun !== undefined, runtime);
+  const { tree, container, plan, handed } = prepare(spec, dryRun !== undefined, runtime);
   if (dryRun !== undefined) {
     output.out(dryRun === 'json' ? `${JSON.stringify(plan, null, 2)}\n` : renderPlan(plan));
     return 0;
   }
   return runtime.supervise(plan, {
     tree,
-    readOnly: container.root.readOnly,
+    readOnly: container.root.shared,
+    handed,
     lock: spec.lock,
     quiet,
     notifyReady: container.notifyReady,
@@ -143,6 +147,8 @@ export interface Prepared {
   readonly tree: TreeFacts;
   readonly container: ContainerView;
   readonly plan: LaunchPlan;
+  /** descriptors that the plan wants handed to the monitor */
+  readonly handed: Wishes['handed'];
 }
 
 /**
@@ -156,15 +162,16 @@ export function prepare(
   runtime: Pick<Runtime, 'probeHost' | 'probeTree'>,
 ): Prepared {
   refuseConflicts(spec);
-  const host = runtime.probeHost();
-  if (!onlyLook) requirePrivileges(host);
-  const tree = runtime.probeTree(directoryOf(spec), boots(spec));
+  const usual = runtime.probeHost();
+  if (!onlyLook) requirePrivileges(usual);
+  const found = runtime.probeTree(directoryOf(spec), boots(spec));
+  const { host, tree, handed } = probeWishes(spec, usual, found);
   const container = view(spec, host, tree);
   requireSources(container, host);
   if (container.cpuAffinity !== undefined) requireProcessors(container.cpuAffinity);
   const plan = lower(container, host, { pid: process.pid, uuid: randomUuid() });
   requireFilters(plan);
-  return { tree, container, plan };
+  return { tree, container, plan, handed };
 }
 
 /** The tree as given, or the place of the machine of that name, or the current directory. */
@@ -191,11 +198,29 @@ function placeOfMachine(
 /** Refuses a bind of something that is not there while nothing has been started. */
 function requireSources(container: ContainerView, host: HostFacts): void {
   for (const entry of container.entries) {
-    if (entry.kind !== 'host' || entry.source === host.osReleasePath || existsSync(entry.source)) continue;
+    if (entry.kind === 'overlay') requireLayers(entry);
+    if (entry.kind !== 'host' || entry.temporary === true) continue;
+    if (entry.source === host.osReleasePath || existsSync(entry.source)) continue;
     throw new BindError(`cannot bind ${entry.source} to ${entry.path}: No such file or directory`, {
       code: 'ENOENT',
       path: entry.source,
     });
+  }
+}
+
+/** The same of the layers of an overlay; what takes the writes must be there as well. */
+function requireLayers({ path, lower, upper }: Extract<Entry, { kind: 'overlay' }>): void {
+  for (const layer of [...lower, ...(upper === undefined ? [] : [upper])]) {
+    if (!('host' in layer)) continue;
+    const status = statSync(layer.host, { throwIfNoEntry: false });
+    if (status?.isDirectory()) continue;
+    throw new BindError(
+      `cannot lay ${layer.host} over ${path}: ${status === undefined ? 'No such file or directory' : 'Not a directory'}`,
+      {
+        code: status === undefined ? 'ENOENT' : 'ENOTDIR',
+        path: layer.host,
+      },
+    );
   }
 }
 

@@ -47,7 +47,7 @@ export function stepInWords(step: FailedStep, about?: string): string {
     case 'cgroup':
       return `make the cgroup ${step.mount}${step.path}`;
     case 'openTree':
-      return `open ${sourceInWords(step.source)}${inParentheses(...step.flags, step.idmap === undefined ? '' : 'owners mapped')}`;
+      return `open ${sourceInWords(step.source)}${inParentheses(...step.flags)}`;
     case 'mountDevice':
       return `mount ${step.fs} of ${step.from}${inParentheses(...step.flags, step.data)}`;
     case 'newMount':
@@ -56,6 +56,10 @@ export function stepInWords(step: FailedStep, about?: string): string {
       return `lay ${[...step.lower, ...(step.upper === undefined ? [] : [step.upper.directory])].join(', ')} over each other${inParentheses(...step.flags)}`;
     case 'tempDirectory':
       return `make the temporary directory ${step.path}`;
+    case 'delegateCgroup':
+      return `give the cgroup to user ${step.owner}`;
+    case 'mapOwners':
+      return `show the owners of ${step.mount} as the container's`;
     case 'shiftOwners':
       return `shift the owners of ${step.path} to ${step.base}`;
     case 'userNamespace':
@@ -71,7 +75,9 @@ export function stepInWords(step: FailedStep, about?: string): string {
     case 'returnToHost':
       return 'return to the mount namespace of the host';
     case 'await':
-      return 'wait for the monitor';
+      return 'wait for the host';
+    case 'resume':
+      return 'let the container go on';
     case 'cover':
       return `cover ${step.path}`;
     case 'propagation':

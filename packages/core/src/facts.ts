@@ -53,6 +53,11 @@ export interface Rlimit {
   readonly hard: RlimitValue;
 }
 
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** What this kernel lets this user do. */
 export interface HostFacts {
   readonly euid: number;
@@ -87,6 +92,14 @@ export interface HostFacts {
     readonly tun?: DeviceNumber | undefined;
     readonly fuse?: DeviceNumber | undefined;
   };
+  /** false where the kernel makes no user namespaces, or this user none. Default true */
+  readonly userNamespaces?: boolean | undefined;
+  /** first of 65536 user and group ids that nobody has, locked for this launch; looked for when one is to be picked */
+  readonly freeRange?: number | undefined;
+  /** 16 random hexadecimal digits: part of the names of what goes with this launch */
+  readonly runId: string;
+  /** owners of the sources of binds that are to show as the guest's root or as another user, by their absolute path */
+  readonly owners?: { readonly [path: string]: Owner } | undefined;
   /** where selinuxfs is mounted, or undefined */
   readonly selinuxMount?: string | undefined;
 }
@@ -128,6 +141,17 @@ export interface TreeFacts {
   readonly machineId?: string | undefined;
   /** false on a file system that is mounted read-only */
   readonly writable: boolean;
+  /** of the tree's root. Default: root */
+  readonly owner?: Owner | undefined;
+  /** false where its file system cannot show other owners (mount_setattr(2), MOUNT_ATTR_IDMAP); looked for when a user namespace is
+   *  asked for. Default true */
+  readonly mapsOwners?: boolean | undefined;
+  /** owners of paths of the tree that binds go to, by path */
+  readonly owners?: { readonly [path: string]: Owner } | undefined;
+  /** links of the root into /usr, path to target: `/bin` to `usr/bin`; looked for when /usr alone is to be seen */
+  readonly usrLinks?: { readonly [path: string]: string } | undefined;
+  /** a directory of the host where a writable layer over the tree can lie; absent: nowhere but in memory */
+  readonly besides?: string | undefined;
   /** the file systems, where `path` is a disk image or a block device and not a directory; the root is among them */
   readonly image?: readonly ImagePartition[] | undefined;
 }

@@ -2,21 +2,20 @@
 
 import type { HostFacts } from './facts';
 import { lowerCgroup } from './lower/cgroup';
-import { lowerEntries, mountDevice, type RunVariables } from './lower/filesystem';
-import { lowerTail } from './lower/tail';
-import { type LaunchPlan, type Namespace, type Step, TREE_SLOT } from './plan';
-import type { ContainerView, RootView } from './view/model';
+import { lowerEntries, type RunVariables } from './lower/filesystem';
+import { lowerRoot, ROOT } from './lower/root';
+import { lowerLimits, lowerTail } from './lower/tail';
+import { lowerUsers, RANGE_LOCK } from './lower/users';
+import type { LaunchPlan, Namespace, Step } from './plan';
+import type { ContainerView } from './view/model';
 import { dashed } from './view/names';
 
-function openRoot(root: RootView): Step {
-  if (root.kind === 'image') return mountDevice(root, ROOT);
-  // the locked directory, not its path: what lies there at a reboot of the guest may be another one
-  const source = { from: TREE_SLOT, path: root.source };
-  return { op: 'openTree', source, recursive: true, flags: root.readOnly ? ['ro'] : [], as: ROOT };
+/** The guest's own cgroups belong to its root, who is not the host's. */
+function delegate(steps: readonly Step[], owner: number): Step[] {
+  return steps.flatMap((step): Step[] =>
+    step.op === 'cgroup' && step.into ? [{ op: 'delegateCgroup', from: step.as, owner }] : [],
+  );
 }
-
-/** Slot of the tree's detached mount. */
-const ROOT = 'root';
 
 /** The step with the SELinux label for what it mounts: on the file systems that are the guest's own and keep labels. */
 function labelled(step: Step, label: string | undefined): Step {
@@ -29,49 +28,77 @@ function labelled(step: Step, label: string | undefined): Step {
  * The plan that makes this view real with namespaces.
  *
  * The monitor is PID 1 of a PID namespace of its own, so that the kernel kills the whole guest when the monitor dies, whatever
- * the payload did to its user id or its parent-death signal. It stays in the host's mount namespace: all that it opens there
- * are detached mounts, which are gone when it is.
+ * the payload did to its user id or its parent-death signal. It ends up in the host's mount namespace: all that it opens there
+ * are detached mounts, which are gone when it is. For overlays, and for a guest with a user namespace, it works in a mount
+ * namespace of its own for a while.
  */
 export function lower(view: ContainerView, host: HostFacts, run: RunVariables): LaunchPlan {
   const uuid = dashed(view.uuid ?? run.uuid);
   const cgroup = lowerCgroup(view.cgroup, host.cgroup, `tsnspawn-${view.machine}-${run.pid}`);
-  const filesystem = lowerEntries(view.entries, uuid);
+  const { privateNetwork } = view;
+  const filesystem = lowerEntries(view.entries, uuid, view.users, privateNetwork);
+  const root = lowerRoot(view.root, view.users);
+  const users = view.users && lowerUsers(view.users, privateNetwork);
+  const limits = lowerLimits(view);
   const shares = (name: 'ipc' | 'uts'): boolean => view.sharedNamespaces.includes(name);
-  const guest: Namespace[] = [
+  const namespaces: Namespace[] = [
     'mnt',
     'pid',
     ...(['uts', 'ipc'] as const).filter((name) => !shares(name)),
-    ...(view.privateNetwork ? (['net'] as const) : []),
+    ...(privateNetwork ? (['net'] as const) : []),
   ];
-  const outer = [openRoot(view.root), ...filesystem.outer, ...cgroup.host];
+  // mounts of the host below the tree or a bind still arrive; ours are not shared yet, since a bind of a shared mount is its
+  // peer, and each mount below the one would appear a second time below the other
+  const enter: readonly Step[] = [{ op: 'pivotRoot', from: ROOT, propagation: 'slave' }, ...root.entered];
+  // so that mounts made in the guest reach the mount namespaces of its own services
+  const share: Step = { op: 'propagation', mode: 'shared' };
+  const inside = (own?: boolean): Step[] =>
+    filesystem.inside.filter((one) => own === undefined || one.own === own).map(({ step }) => step);
+  const overlays = [...root.overlay, ...filesystem.overlay];
+  const outer: Step[] = [
+    ...cgroup.host,
+    ...(view.users === undefined ? [] : delegate(cgroup.host, view.users.base)),
+    ...(users?.open ?? []),
+    ...root.open,
+    ...filesystem.open,
+    ...(users === undefined && overlays.length === 0 ? [] : [{ op: 'unshareMounts' } as const]),
+    ...(view.users === undefined ? [] : [{ op: 'actAs', uid: view.users.base, gid: view.users.base } as const]),
+    ...overlays,
+    // The monitor does all it can for a guest with a user namespace: what it mounts is locked there, and it may make device nodes.
+    ...(users === undefined
+      ? overlays.length === 0
+        ? []
+        : [{ op: 'returnToHost' } as const]
+      : [...enter, ...inside(false), ...users.visible, share]),
+  ];
   const inner: Step[] = [
+    ...(users?.begin ?? []),
     // after the placement by the host side: the namespace's root is the cgroup that its maker is in
     ...cgroup.unshare,
     // before any other mount, or it would show on the host
-    { op: 'propagation', mode: 'private' },
-    // mounts of the host below the tree or a bind still arrive; ours are not shared yet, since a bind of a shared mount is
-    // its peer, and each mount below the one would appear a second time below the other
-    { op: 'pivotRoot', from: ROOT, propagation: 'slave' },
-    ...filesystem.inner,
+    ...(users === undefined ? [{ op: 'propagation', mode: 'private' } as const, ...enter, ...inside()] : inside(true)),
     ...cgroup.mounts,
-    // so that mounts made in the guest reach the mount namespaces of its own services
-    { op: 'propagation', mode: 'shared' },
+    share,
     ...(shares('uts') ? [] : [{ op: 'hostname', name: view.hostname } as const]),
-    ...(view.privateNetwork ? [{ op: 'loopback' } as const] : []),
+    ...(privateNetwork ? [{ op: 'loopback' } as const] : []),
     { op: 'requireNamespacedReboot' },
-    ...lowerTail(view, uuid),
+    // hard limits are raised by the host's root only
+    ...lowerTail(view, uuid, users === undefined ? limits : [{ op: 'await' }]),
   ];
   return {
     engine: 'namespaces',
     machine: view.machine,
-    clone: { monitor: ['pid'], guest },
+    clone: { monitor: ['pid'], guest: users === undefined ? namespaces : ['user', ...namespaces] },
     stub: view.payload.stub,
-    handed: outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
+    handed: [
+      ...(view.users?.picked === true ? [RANGE_LOCK] : []),
+      ...outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
+    ],
     listen: view.listen,
-    outer,
-    host: [],
-    late: [],
+    outer: outer.map((step) => labelled(step, view.apiLabel)),
+    host: users?.host ?? [],
     inner: inner.map((step) => labelled(step, view.apiLabel)),
+    late: users === undefined ? [] : [...users.late, ...limits],
     monitor: {
       console: view.console,
       killSignal: view.killSignal,

@@ -40,3 +40,9 @@ export function lastComponent(path: string): string {
 export function isUnder(path: string, root: string): boolean {
   return root === '/' || path === root || path.startsWith(`${root}/`);
 }
+
+/** The directory that a path lies in: `/a/b` → `/a`, `a` → `.`. */
+export function parentOf(path: string): string {
+  const parts = components(path).slice(0, -1);
+  return isAbsolute(path) ? `/${parts.join('/')}` : parts.join('/') || '.';
+}

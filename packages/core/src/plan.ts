@@ -54,15 +54,16 @@ export type Step =
   /** Make the cgroup `path`, below the mount point `mount`, and put its descriptor into `as`. It is removed again, with all
    *  below it, when the guest has ended. `into`: the guest's first process is placed in it. */
   | { readonly op: 'cgroup'; readonly mount: string; readonly path: string; readonly as: Slot; readonly into: boolean }
+  /** Let a user other than the host's root make cgroups in this one. */
+  | { readonly op: 'delegateCgroup'; readonly from: Slot; readonly owner: number }
   // --- roots and binds ---
-  /** Clone a mount detached: open_tree(2) OPEN_TREE_CLONE. `idmap`: its owners are mapped by the user namespace in that slot. */
+  /** Clone a mount detached: open_tree(2) OPEN_TREE_CLONE. */
   | {
       readonly op: 'openTree';
       readonly source: OpenSource;
       readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
       readonly as: Slot;
-      readonly idmap?: Slot;
     }
   /** Mount the file system `fs` on the block device in `from`, detached, into `as`. `grow`: then make it as large as the device,
    *  as far as its type can. */
@@ -94,7 +95,15 @@ export type Step =
       readonly as: Slot;
     }
   /** Make a directory of the host that is the guest's alone; it is kept across reboots of the guest and removed at its end. */
-  | { readonly op: 'tempDirectory'; readonly path: string; readonly as: Slot }
+  | {
+      readonly op: 'tempDirectory';
+      readonly path: string;
+      readonly mode: number;
+      readonly owner: number;
+      readonly as: Slot;
+    }
+  /** Show the owners of the mount in `mount` as the user namespace in `by` maps them: mount_setattr(2) MOUNT_ATTR_IDMAP. */
+  | { readonly op: 'mapOwners'; readonly mount: Slot; readonly by: Slot }
   /** Shift the owners of all files of a tree into the 65536 ids from `base` on, on the disk. */
   | { readonly op: 'shiftOwners'; readonly from: Slot; readonly path: string; readonly base: number }
   // --- user namespaces ---
@@ -114,8 +123,9 @@ export type Step =
   /** The monitor enters a mount namespace of its own: what it mounts there is locked in the copy that the guest gets. */
   | { readonly op: 'unshareMounts' }
   | { readonly op: 'returnToHost' }
-  /** Inner side: wait until the monitor has carried out the late steps. */
+  /** Inner side: wait until the monitor has carried out the late steps, those up to the next `resume` among them. */
   | { readonly op: 'await' }
+  | { readonly op: 'resume' }
   /** Cover what is at `path`, which must exist, by the node of the same type below `by`. */
   | { readonly op: 'cover'; readonly path: string; readonly by: string; readonly flags: readonly MountFlag[] }
 

@@ -4,11 +4,12 @@ import { TreeError, UnsupportedError } from './errors';
 import type { HostFacts, TreeFacts } from './facts';
 import type { ConsoleMode } from './plan';
 import type { ContainerSpec } from './spec';
+import { NAME_MAX } from './values/names';
 import { cgroupLayout } from './view/cgroup';
-import { customEntries } from './view/custom';
+import { customEntries, type Places } from './view/custom';
 import { devEntries } from './view/dev';
 import { environmentOf } from './view/environment';
-import { imageEntries, rootView } from './view/image';
+import { imageEntries } from './view/image';
 import { procCovers, procEntry, sysEntries } from './view/kernel';
 import { limitsOf } from './view/limits';
 import type { ContainerView, Entry, PayloadView } from './view/model';
@@ -16,8 +17,10 @@ import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
 import { killSignalOf, payloadOf } from './view/payload';
 import { privilegesOf } from './view/privileges';
+import { isOverlaid, rootEntries, rootView } from './view/root';
 import { closeRunHost, runEntries, tmpEntries } from './view/run';
 import { refuseUnsupported } from './view/unsupported';
+import { usersOf } from './view/users';
 
 /**
  * What the guest is to see.
@@ -29,15 +32,21 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
   const payload = payloadOf(spec, tree);
   requireTree(spec, tree, payload);
   requirePersonality(spec, host);
-  const machine = machineName(spec, tree);
+  const machine = runName(spec, host, machineName(spec, tree));
+  const users = usersOf(spec, host, tree);
   const uuid = machineId(spec, tree);
-  const readOnly = spec.readOnly || !tree.writable;
+  const root = rootView(spec, host, tree, machine);
   return {
     machine,
     hostname: spec.hostname ?? machine,
     ...(uuid === undefined ? {} : { uuid }),
-    root: rootView(spec, tree, readOnly),
-    entries: [...imageEntries(spec, tree), ...entriesOf(spec, host, readOnly)],
+    root,
+    ...(users === undefined ? {} : { users }),
+    entries: [
+      ...rootEntries(spec, tree),
+      ...imageEntries(spec, tree),
+      ...entriesOf(spec, host, tree, { machine, users, readOnly: root.readOnly && spec.volatile !== 'yes' }),
+    ],
     cgroup: cgroupLayout(spec, host, tree, payload),
     payload,
     environment: environmentOf(spec, host, payload),
@@ -58,17 +67,28 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
 }
 
 /** The order matters: the covers of /proc come out of /run/host, and custom mounts may go onto anything but its closing. */
-function entriesOf(spec: ContainerSpec, host: HostFacts, readOnly: boolean): Entry[] {
+function entriesOf(
+  spec: ContainerSpec,
+  host: HostFacts,
+  tree: TreeFacts,
+  places: Places & { readonly readOnly: boolean },
+): Entry[] {
   return [
     procEntry(),
     ...devEntries(host),
     ...runEntries(host),
     ...procCovers(spec),
     ...sysEntries(spec, host),
-    ...tmpEntries(spec, readOnly),
-    ...customEntries(spec, host),
+    ...tmpEntries(spec, places.readOnly),
+    ...customEntries(spec, host, tree, places),
     closeRunHost(),
   ];
+}
+
+/** Machines that run at the same time off one tree need names of their own. */
+function runName(spec: ContainerSpec, host: HostFacts, name: string): string {
+  if (!spec.ephemeral || spec.machine !== undefined) return name;
+  return `${name.slice(0, NAME_MAX - host.runId.length - 1)}-${host.runId}`;
 }
 
 /** The mode asked for; by default the terminal when there is one on both sides, else output only. */
@@ -95,8 +115,11 @@ function listenFds({ listenFds: count = 0 }: HostFacts): number {
 function requireTree(spec: ContainerSpec, tree: TreeFacts, payload: PayloadView): void {
   const { path } = tree;
   if (!tree.isDirectory) throw new TreeError(`${path} is not a directory`, { code: 'ENOTDIR', path });
-  if (path === '/') {
-    throw new TreeError('the root of the host cannot be the tree', { path, hint: 'name a tree with -D DIR' });
+  if (path === '/' && !isOverlaid(spec) && spec.volatile === 'no') {
+    throw new TreeError('the root of the host cannot be the tree', {
+      path,
+      hint: 'name a tree with -D DIR, or forget the changes with --ephemeral',
+    });
   }
   if (!spec.checkOs) return;
   const hint = `make a tree with: tsnspawn bootstrap SUITE ${path}`;

@@ -49,6 +49,8 @@ export interface OpenedTree {
   readonly identity: string;
   /** the file system is mounted read-only */
   readonly readOnly: boolean;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** What native/src/addon/binding.cc exports. */
@@ -68,6 +70,10 @@ export interface Addon {
   readBeside(directory: string, name: string, most: number, confined: boolean): Buffer | number | undefined;
   resolveInTree(tree: number, path: string): string | undefined;
   readText(path: string): string | undefined;
+  /** locks the ids from `base` on against systemd-nspawn and others: a descriptor, or -EBUSY where somebody has some of them */
+  lockIds(base: number, size: number): number;
+  /** whether the file system of a directory can show other owners than it has */
+  mapsOwners(fd: number): boolean;
   closeFd(fd: number): void;
   exit(status: number): never;
   isTerminal(fd: number): boolean;

@@ -70,6 +70,9 @@ const OPS: readonly Op[] = [
   'cover',
   'cpuAffinity',
   'execLabel',
+  'mapOwners',
+  'resume',
+  'delegateCgroup',
 ];
 
 /** wire::StepFlag. */
@@ -233,7 +236,6 @@ class Encoder {
           if ('from' in step.source) r.from = this.#slot(step.source.from);
           if (step.source.inside !== undefined) r.s[1] = this.#text(step.source.inside);
         }
-        if (step.idmap !== undefined) r.n = this.#slot(step.idmap) + 1;
         r.as = this.#slot(step.as);
         r.a = mountFlags(step.flags);
         if (step.recursive) r.flags |= Flag.Recursive;
@@ -288,7 +290,17 @@ class Encoder {
         return r;
       case 'tempDirectory':
         r.s[0] = this.#text(step.path);
+        r.mode = step.mode;
+        r.a = step.owner;
         r.as = this.#slot(step.as);
+        return r;
+      case 'delegateCgroup':
+        r.from = this.#slot(step.from);
+        r.a = step.owner;
+        return r;
+      case 'mapOwners':
+        r.as = this.#slot(step.mount);
+        r.from = this.#slot(step.by);
         return r;
       case 'shiftOwners':
         r.from = this.#slot(step.from);
@@ -356,6 +368,7 @@ class Encoder {
       case 'unshareMounts':
       case 'returnToHost':
       case 'await':
+      case 'resume':
         return r;
       case 'console':
         if (step.controlling) r.flags |= Flag.Controlling;

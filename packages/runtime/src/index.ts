@@ -5,4 +5,5 @@ export { parseMountinfo } from './probe/mountinfo';
 export { requireProcessors } from './probe/processors';
 export { findSettings } from './probe/settings-file';
 export { probeTree } from './probe/tree';
+export { probeWishes, removeStale, type Wishes } from './probe/wishes';
 export { type SuperviseOptions, supervise } from './supervise';

@@ -1,9 +1,9 @@
 // A machine: a running guest as its user holds it. Starting it takes the tree's lock; when it has ended, nothing of it is
 // left, whoever died first.
 
-import { readdirSync, rmdirSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LaunchPlan } from '@tsnspawn/core';
+import type { LaunchPlan, Slot } from '@tsnspawn/core';
 import { addon, type GuestEnd, type RunningGuest, startPlan } from '@tsnspawn/native';
 import { debug } from './debug';
 import { type LockOptions, releaseLock, takeLock } from './lock';
@@ -16,6 +16,8 @@ const SIGKILL = 9;
 const EXIT_RESTART = 133;
 
 export interface MachineOptions extends LockOptions {
+  /** descriptors for the slots that the plan wants handed */
+  readonly handed?: ReadonlyMap<Slot, number>;
   /** descriptor for the guest's output. Default 1 */
   readonly stdout?: number;
   /** called at each start of the guest, the first and those after a reboot */
@@ -61,7 +63,7 @@ export function startMachine(plan: LaunchPlan, options: MachineOptions): Machine
     const stdout = options.stdout ?? 1;
     guest = startPlan(
       plan,
-      { ...lock, stdout, env: monitorEnvironment(plan) },
+      { ...lock, handed: options.handed ?? new Map(), stdout, env: monitorEnvironment(plan) },
       {
         ...(options.onStarted === undefined ? {} : { onStarted: options.onStarted }),
         ...(options.onRebooting === undefined ? {} : { onRebooting: options.onRebooting }),
@@ -90,7 +92,7 @@ export function startMachine(plan: LaunchPlan, options: MachineOptions): Machine
       if (end.kind === 'monitor-lost') {
         // What the monitor would have done last.
         if (interactive) native.restoreTerminal();
-        removeCgroups(plan);
+        removeRemains(plan);
       }
       return machineEnd(end);
     }),
@@ -128,10 +130,11 @@ function machineEnd(end: GuestEnd): MachineEnd {
   }
 }
 
-/** Removes the cgroups of a plan whose monitor was killed. Its processes are gone: the kernel took them along. */
-function removeCgroups(plan: LaunchPlan): void {
+/** Removes cgroups and temporary directories of a plan whose monitor was killed. Its processes are gone: the kernel took them along. */
+function removeRemains(plan: LaunchPlan): void {
   for (const step of plan.outer) {
     if (step.op === 'cgroup') removeCgroup(step.mount + step.path);
+    if (step.op === 'tempDirectory') rmSync(step.path, { recursive: true, force: true });
   }
 }
 

@@ -1,11 +1,13 @@
 // From a plan to an exit status, as a foreground command does it.
 
-import type { LaunchPlan } from '@tsnspawn/core';
+import type { LaunchPlan, Slot } from '@tsnspawn/core';
 import { failureOf, supervisePlan } from '@tsnspawn/native';
 import { type LockOptions, releaseLock, takeLock } from './lock';
 import { monitorEnvironment } from './machine';
 
 export interface SuperviseOptions extends LockOptions {
+  /** descriptors for the slots that the plan wants handed */
+  readonly handed?: ReadonlyMap<Slot, number>;
   /** no messages but errors */
   readonly quiet: boolean;
   /** READY=1 goes to the service manager when the guest says it, instead of when it starts */

@@ -98,7 +98,7 @@ function specOf(argv: readonly string[]): ContainerSpec {
 
 /** Boots, waits, shuts down. */
 async function bootCheck(spec: ContainerSpec, seconds: number): Promise<BootResult> {
-  const { tree, container, plan }: Prepared = prepare(spec, false, { probeHost, probeTree });
+  const { tree, container, plan, handed }: Prepared = prepare(spec, false, { probeHost, probeTree });
   const started = process.hrtime.bigint();
   const elapsed = (): number => Number(process.hrtime.bigint() - started) / 1e9;
   let isReady!: () => void;
@@ -107,7 +107,8 @@ async function bootCheck(spec: ContainerSpec, seconds: number): Promise<BootResu
   });
   const machine = startMachine(plan, {
     tree,
-    readOnly: container.root.readOnly,
+    readOnly: container.root.shared,
+    handed,
     stdout: 2,
     onReady: isReady,
   });

@@ -1,7 +1,10 @@
 // The file system of the view as steps: what is opened on the host beforehand (outer), and what is put in place inside.
 
-import type { Slot, Step } from '../plan';
-import type { DeviceFilesystem, Entry } from '../view/model';
+import { isUnder, lastComponent, parentOf } from '../paths';
+import { type MountFlag, type Slot, type Step, TREE_SLOT } from '../plan';
+import type { DeviceFilesystem, Entry, MountSource, UsersView } from '../view/model';
+import { INACCESSIBLE } from '../view/run';
+import { MAP, PROC, SYSFS } from './users';
 
 /** Values that differ from run to run. */
 export interface RunVariables {
@@ -12,8 +15,12 @@ export interface RunVariables {
 }
 
 export interface FilesystemSteps {
-  readonly outer: readonly Step[];
-  readonly inner: readonly Step[];
+  /** on the host: opens what is reached there only */
+  readonly open: readonly Step[];
+  /** lays mounts over each other, in the scratch mount namespace */
+  readonly overlay: readonly Step[];
+  /** in the guest's root. `own`: only a process in the guest's namespaces can do it, where they have a user namespace */
+  readonly inside: readonly { readonly step: Step; readonly own: boolean }[];
 }
 
 /** An empty directory that is there anyway: the whole sysfs stands here while its parts are taken out of it. */
@@ -24,38 +31,146 @@ const SCRATCH = '/run/host/incoming';
  *
  * @param uuid the machine id, dashed
  */
-export function lowerEntries(entries: readonly Entry[], uuid: string): FilesystemSteps {
-  const outer: Step[] = [];
-  const inner: Step[] = [];
+export function lowerEntries(
+  entries: readonly Entry[],
+  uuid: string,
+  users: UsersView | undefined,
+  ownNetwork: boolean,
+): FilesystemSteps {
+  const open: Step[] = [];
+  const overlay: Step[] = [];
+  const inside: { step: Step; own: boolean }[] = [];
   const lastSysfs = entries.findLastIndex(({ kind }) => kind === 'sysfs');
   let sysfs = false;
   entries.forEach((entry, index) => {
-    if (entry.kind === 'host') {
-      // the same source twice takes two mounts: a detached one can only be attached once
-      const taken = outer.some((step) => step.op === 'openTree' && step.as === entry.source);
-      const as: Slot = taken ? `${entry.source} (${index})` : entry.source;
-      outer.push({ op: 'openTree', source: entry.source, recursive: entry.recursive, flags: entry.flags, as });
-      inner.push({ op: 'bind', source: { from: as }, target: entry.path, recursive: entry.recursive, flags: [] });
-      return;
+    const own = isOwn(entry, ownNetwork);
+    const put = (...steps: readonly Step[]): void => void inside.push(...steps.map((step) => ({ step, own })));
+    const bind = (from: Slot, recursive: boolean): void =>
+      put({ op: 'bind', source: { from }, target: entry.path, recursive, flags: [] });
+    switch (entry.kind) {
+      case 'host': {
+        const as = unused(entry.source, open, index);
+        open.push(...openHost(entry, as, users));
+        bind(as, entry.recursive);
+        break;
+      }
+      case 'device':
+        open.push(mountDevice(entry, entry.path));
+        if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: entry.path, by: MAP });
+        bind(entry.path, false);
+        break;
+      case 'overlay': {
+        const steps = lowerOverlay(entry, index, users);
+        open.push(...steps.open);
+        overlay.push(steps.overlay);
+        bind(steps.overlay.as, false);
+        break;
+      }
+      case 'sysfs': {
+        if (!sysfs) {
+          const flags = ['nosuid', 'nodev', 'noexec'] as const;
+          if (users === undefined) put({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags, data: '' });
+          else put({ op: 'bind', source: { from: SYSFS }, target: SCRATCH, recursive: false, flags: [] });
+        }
+        sysfs = true;
+        const { path: target, flags } = entry;
+        put({ op: 'bind', source: `${SCRATCH}/${entry.part}`, target, recursive: false, flags, optional: true });
+        if (index === lastSysfs) put({ op: 'umount', target: SCRATCH });
+        break;
+      }
+      default:
+        if (users !== undefined && entry.kind === 'filesystem' && entry.type === 'proc') {
+          put({ op: 'bind', source: { from: PROC }, target: entry.path, recursive: false, flags: [], nofollow: true });
+        } else put(...lowerEntry(entry, uuid));
     }
-    if (entry.kind === 'device') {
-      const as: Slot = entry.path;
-      outer.push(mountDevice(entry, as));
-      inner.push({ op: 'bind', source: { from: as }, target: entry.path, recursive: false, flags: [] });
-      return;
-    }
-    if (entry.kind === 'sysfs') {
-      if (!sysfs)
-        inner.push({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags: ['nosuid', 'nodev', 'noexec'], data: '' });
-      sysfs = true;
-      const { path: target, flags } = entry;
-      inner.push({ op: 'bind', source: `${SCRATCH}/${entry.part}`, target, recursive: false, flags, optional: true });
-      if (index === lastSysfs) inner.push({ op: 'umount', target: SCRATCH });
-      return;
-    }
-    inner.push(...lowerEntry(entry, uuid));
   });
-  return { outer, inner };
+  return { open, overlay, inside };
+}
+
+/** Types of file systems that belong to the user namespace of whoever mounts them. */
+const OWN_TYPES: readonly string[] = ['proc', 'devpts', 'mqueue'];
+
+/** What shows the guest's own processes, terminals or network, and what hands the monitor a descriptor. */
+function isOwn(entry: Entry, ownNetwork: boolean): boolean {
+  switch (entry.kind) {
+    case 'held':
+    case 'notify':
+    case 'sysfs':
+      return true;
+    case 'filesystem':
+      if (OWN_TYPES.includes(entry.type)) return true;
+      break;
+    case 'flags':
+      if (entry.path === '/run/host') return true;
+      break;
+  }
+  return isUnder(entry.path, '/proc') || (ownNetwork && isUnder(entry.path, '/sys'));
+}
+
+/** A slot for a source: the same source twice takes two mounts, as a detached one can only be attached once. */
+function unused(source: string, open: readonly Step[], index: number): Slot {
+  const taken = open.some((step) => step.op === 'openTree' && step.as === source);
+  return taken ? `${source} (${index})` : source;
+}
+
+function openHost(entry: Extract<Entry, { kind: 'host' }>, as: Slot, users: UsersView | undefined): Step[] {
+  const { source, recursive, flags, temporary, uids, gids } = entry;
+  if (temporary === true) {
+    const directory: Slot = `directory ${source}`;
+    return [
+      { op: 'tempDirectory', path: source, mode: 0o755, owner: users?.base ?? 0, as: directory },
+      { op: 'openTree', source: { from: directory, path: source }, recursive, flags, as },
+    ];
+  }
+  const open: Step = { op: 'openTree', source, recursive, flags, as };
+  if (uids === undefined || gids === undefined) return [open];
+  const by: Slot = `ids of ${as}`;
+  return [open, { op: 'userNamespace', uids, gids, as: by }, { op: 'mapOwners', mount: as, by }];
+}
+
+/** The layers are opened on their own: each shows its owners as the tree does. */
+function lowerOverlay(
+  entry: Extract<Entry, { kind: 'overlay' }>,
+  index: number,
+  users: UsersView | undefined,
+): { open: Step[]; overlay: Extract<Step, { op: 'overlay' }> } {
+  const open: Step[] = [];
+  const layer = (source: MountSource, as: Slot, flags: readonly MountFlag[]): void => {
+    if ('host' in source) open.push({ op: 'openTree', source: source.host, recursive: false, flags, as });
+    else {
+      const { tree } = source;
+      open.push({ op: 'openTree', source: { from: TREE_SLOT, path: tree, inside: tree }, recursive: false, flags, as });
+      if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: as, by: MAP });
+    }
+  };
+  const name = (what: string): Slot => `${what} of ${entry.path} (${index})`;
+  const lower = entry.lower.map((source, at) => {
+    const as = name(`layer ${at + 1}`);
+    layer(source, as, ['ro']);
+    return as;
+  });
+  const as = name('overlay');
+  const { upper } = entry;
+  if (upper === undefined) return { open, overlay: { op: 'overlay', lower, flags: ['ro'], as } };
+  const from = name('upper');
+  if ('temporary' in upper) {
+    const path = upper.temporary;
+    const directory = name('directory');
+    open.push(
+      { op: 'tempDirectory', path, mode: 0o700, owner: users?.base ?? 0, as: directory },
+      { op: 'openTree', source: { from: directory, path }, recursive: false, flags: [], as: from },
+    );
+    return {
+      open,
+      overlay: { op: 'overlay', lower, upper: { from, directory: 'upper', work: 'work' }, flags: [], as },
+    };
+  }
+  const path = 'host' in upper ? upper.host : upper.tree;
+  const parent = parentOf(path);
+  layer('host' in upper ? { host: parent } : { tree: parent }, from, []);
+  const work = entry.work ?? 'work';
+  const directories = { from, directory: lastComponent(path), work };
+  return { open, overlay: { op: 'overlay', lower, upper: directories, flags: [], as } };
 }
 
 /** The file system, mounted detached into the slot. */
@@ -63,7 +178,7 @@ export function mountDevice({ device, type, flags, data, grow }: DeviceFilesyste
   return { op: 'mountDevice', from: device, fs: type, flags, data, ...(grow === true ? { grow } : {}), as };
 }
 
-function lowerEntry(entry: Exclude<Entry, { kind: 'host' | 'device' | 'sysfs' }>, uuid: string): Step[] {
+function lowerEntry(entry: Exclude<Entry, { kind: 'host' | 'device' | 'overlay' | 'sysfs' }>, uuid: string): Step[] {
   const { path } = entry;
   switch (entry.kind) {
     case 'filesystem': {
@@ -90,6 +205,8 @@ function lowerEntry(entry: Exclude<Entry, { kind: 'host' | 'device' | 'sysfs' }>
     }
     case 'link':
       return [{ op: 'symlink', path, target: entry.target }];
+    case 'cover':
+      return [{ op: 'cover', path, by: INACCESSIBLE, flags: ['ro', 'nosuid', 'nodev', 'noexec'] }];
     case 'held':
       return [
         { op: 'mknod', path, type: 'fifo', mode: entry.mode },

@@ -10,15 +10,15 @@ import type { ContainerView } from '../view/model';
  * payload's user; a filter comes last, as it may forbid anything before it, and only the exec is left to pass it.
  *
  * @param uuid the machine id, dashed
+ * @param limits what lowerLimits() gave, or what stands for it where the monitor sets them
  */
-export function lowerTail(view: ContainerView, uuid: string): Step[] {
+export function lowerTail(view: ContainerView, uuid: string, limits: readonly Step[]): Step[] {
   const { payload, privileges } = view;
   return [
     { op: 'session' },
     ...(view.console === 'pipe' ? [] : [{ op: 'console', controlling: payload.kind !== 'boot' } as const]),
-    ...view.limits.map((limit): Step => ({ op: 'rlimit', ...limit })),
+    ...limits,
     ...(view.personality === undefined ? [] : [{ op: 'personality', persona: view.personality } as const]),
-    ...(view.oomScoreAdjust === undefined ? [] : [{ op: 'oomScoreAdjust', value: view.oomScoreAdjust } as const]),
     ...(view.cpuAffinity === undefined ? [] : [{ op: 'cpuAffinity', cpus: view.cpuAffinity } as const]),
     { op: 'lookupUser', user: payload.user },
     {
@@ -37,5 +37,13 @@ export function lowerTail(view: ContainerView, uuid: string): Step[] {
       args: payload.args,
       env: view.environment.map(({ name, value }) => `${name}=${typeof value === 'string' ? value : uuid}`),
     },
+  ];
+}
+
+/** Resource limits and the oom score: last of what the host's root does, since they also hold for whoever sets them. */
+export function lowerLimits(view: ContainerView): Step[] {
+  return [
+    ...view.limits.map((limit): Step => ({ op: 'rlimit', ...limit })),
+    ...(view.oomScoreAdjust === undefined ? [] : [{ op: 'oomScoreAdjust', value: view.oomScoreAdjust } as const]),
   ];
 }

@@ -4,7 +4,7 @@ import type { EnvAssignment } from '../spec';
 import { parseDecimal, Refusal, words } from './text';
 
 /** Longest host and machine name: HOST_NAME_MAX of Linux. */
-const NAME_MAX = 64;
+export const NAME_MAX = 64;
 
 /** Letters, digits and - in labels parted by single dots; no label starts or ends with -; 1 to 64 characters. */
 function isHostname(text: string): boolean {

@@ -1,51 +1,115 @@
-// The mounts that were asked for: --bind, --bind-ro, --tmpfs.
+// The mounts that were asked for: --bind, --bind-ro, --tmpfs, --overlay, --overlay-ro, --inaccessible.
 
-import { UnsupportedError, UsageError } from '../errors';
-import type { HostFacts } from '../facts';
-import { absolute, components, hasDotDot, simplify } from '../paths';
-import type { MountFlag } from '../plan';
-import type { BindMount, ContainerSpec, CustomMount, TmpfsMount } from '../spec';
-import type { Entry } from './model';
+import { UsageError } from '../errors';
+import type { HostFacts, TreeFacts } from '../facts';
+import { absolute, components, hasDotDot, lastComponent, simplify } from '../paths';
+import type { IdMap, MountFlag } from '../plan';
+import type { BindMount, ContainerSpec, CustomMount, OverlayMount, Source, TmpfsMount } from '../spec';
+import type { Entry, MountSource, UsersView } from './model';
+import { temporaryName } from './root';
+import { mapOf, RANGE } from './users';
 
 /** Custom mounts by destination, parents before what lies below them; of two at the same place the later one is on top. */
-export function customEntries(spec: ContainerSpec, host: HostFacts): Entry[] {
+export function customEntries(spec: ContainerSpec, host: HostFacts, tree: TreeFacts, places: Places): Entry[] {
   return spec.mounts
-    .map((mount) => entryOf(mount, host))
+    .map((mount, index) => entryOf(mount, { host, tree, ...places, index }))
     .sort((a, b) => compare(components(a.path), components(b.path)));
 }
 
-function entryOf(mount: CustomMount, host: HostFacts): Entry {
+/** What the entries of mounts are made with. */
+export interface Places {
+  readonly machine: string;
+  readonly users: UsersView | undefined;
+}
+
+interface Setting extends Places {
+  readonly host: HostFacts;
+  readonly tree: TreeFacts;
+  /** number of the mount, which makes names of temporary directories unique */
+  readonly index: number;
+}
+
+/** Where the temporary directories of mounts lie: on a disk, since nobody said how much will be in them. */
+const TEMPORARY = '/var/tmp';
+
+function temporaryDirectory({ machine, host, index }: Setting): string {
+  return `${TEMPORARY}/${temporaryName(machine, host)}.${index}`;
+}
+
+function entryOf(mount: CustomMount, setting: Setting): Entry {
   switch (mount.kind) {
     case 'tmpfs':
       return tmpfsEntry(mount);
     case 'bind':
-      return bindEntry(mount, host);
-    default:
-      throw new UnsupportedError(`--${mount.kind} does not work yet`, { option: `--${mount.kind}` });
+      return bindEntry(mount, setting);
+    case 'overlay':
+      return overlayEntry(mount, setting);
+    case 'inaccessible':
+      return { kind: 'cover', path: mount.destination };
   }
 }
 
-function bindEntry(mount: BindMount, host: HostFacts): Entry {
-  const { recursive } = mount;
-  if (mount.source === 'temporary' || mount.ids !== 'none') {
-    throw new UnsupportedError('a bind of this kind does not work yet', { option: '--bind' });
-  }
+function bindEntry(mount: BindMount, setting: Setting): Entry {
+  const { recursive, source: from } = mount;
   const flags: readonly MountFlag[] = mount.readOnly ? ['ro'] : [];
-  if (mount.source.inTree) {
-    const inside = simplify(mount.source.path);
+  if (from === 'temporary') {
+    const source = temporaryDirectory(setting);
+    return { kind: 'host', path: mount.destination ?? '/', source, recursive, flags, temporary: true };
+  }
+  const option = mount.readOnly ? '--bind-ro' : '--bind';
+  if (from.inTree) {
+    if (mount.ids !== 'none') {
+      throw new UsageError(`the owners of ${from.path} of the tree are mapped with those of the tree`, { option });
+    }
+    const inside = simplify(from.path);
     return { kind: 'guest', path: mount.destination ?? inside, source: inside, recursive, flags };
   }
-  const source = absolute(mount.source.path, host.cwd);
-  const path = mount.destination ?? sameAs(source, mount.source.path, mount.readOnly);
-  return { kind: 'host', path, source, recursive, flags };
+  const source = absolute(from.path, setting.host.cwd);
+  const path = mount.destination ?? sameAs(source, from.path, option);
+  return { kind: 'host', path, source, recursive, flags, ...mapsOf(mount, source, path, setting) };
+}
+
+/** How the owners of a bind's files show; nothing where they show as they are. */
+function mapsOf(
+  { ids }: BindMount,
+  source: string,
+  path: string,
+  { host, tree, users }: Setting,
+): { readonly uids?: readonly IdMap[]; readonly gids?: readonly IdMap[] } {
+  const base = users?.base ?? 0;
+  switch (ids) {
+    case 'none':
+      return {};
+    case 'idmap': {
+      const map = mapOf(users ?? { base: 0, size: RANGE });
+      return { uids: map, gids: map };
+    }
+    default: {
+      const owner = host.owners?.[source] ?? { uid: 0, gid: 0 };
+      const shown = ids === 'rootidmap' ? { uid: 0, gid: 0 } : (tree.owners?.[path] ?? { uid: 0, gid: 0 });
+      const one = (inside: number, id: number): readonly IdMap[] => [{ inside, outside: base + id, size: 1 }];
+      return { uids: one(owner.uid, shown.uid), gids: one(owner.gid, shown.gid) };
+    }
+  }
+}
+
+function overlayEntry(mount: OverlayMount, setting: Setting): Entry {
+  const place = ({ path, inTree }: Source): MountSource =>
+    inTree ? { tree: simplify(path) } : { host: absolute(path, setting.host.cwd) };
+  const { destination: path, upper } = mount;
+  const common = { kind: 'overlay', path, lower: mount.lower.map(place) } as const;
+  if (upper === undefined) return common;
+  if (upper === 'temporary') return { ...common, upper: { temporary: temporaryDirectory(setting) } };
+  // beside the upper one: both must be on one mount
+  return { ...common, upper: place(upper), work: `.#${lastComponent(upper.path)}${setting.host.runId}` };
 }
 
 /** The destination of a relative source that names none: where it is on the host. */
-function sameAs(source: string, given: string, readOnly: boolean): string {
+function sameAs(source: string, given: string, option: string): string {
   const path = simplify(source);
   if (!hasDotDot(source) && path !== '/') return path;
   throw new UsageError(`the bind of ${given} needs a destination`, {
-    option: readOnly ? '--bind-ro' : '--bind',
+    option,
     hint: `write ${given}:/path/in/the/container`,
   });
 }

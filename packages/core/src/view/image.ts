@@ -5,17 +5,12 @@ import type { ImagePartition, TreeFacts } from '../facts';
 import type { MountFlag } from '../plan';
 import type { ContainerSpec } from '../spec';
 import type { DeviceFilesystem, Entry, RootView } from './model';
+import { keepsTree } from './root';
 
-/** True when a run writes to no part of its image: it is then opened for reading, and others may have it at the same time. */
-export function keepsImage(spec: ContainerSpec): boolean {
-  return spec.readOnly || spec.ephemeral || spec.volatile !== 'no';
-}
-
-/** The tree's directory, or the root file system of its image. */
-export function rootView(spec: ContainerSpec, tree: TreeFacts, readOnly: boolean): RootView {
+/** The root file system of the image, or undefined where the tree is a directory. */
+export function imageRoot(spec: ContainerSpec, tree: TreeFacts): RootView['base'] | undefined {
   const root = tree.image?.find(({ path }) => path === '/');
-  if (root === undefined) return { kind: 'directory', source: tree.path, readOnly };
-  return { kind: 'image', readOnly, ...filesystem(spec, root) };
+  return root === undefined ? undefined : { kind: 'image', ...filesystem(spec, root) };
 }
 
 /** The other file systems of the image, in the order in which they are mounted. */
@@ -27,7 +22,7 @@ export function imageEntries(spec: ContainerSpec, tree: TreeFacts): Entry[] {
 
 function filesystem(spec: ContainerSpec, partition: ImagePartition): DeviceFilesystem {
   const { device, type, grow } = partition;
-  const readOnly = keepsImage(spec) || partition.readOnly;
+  const readOnly = keepsTree(spec) || partition.readOnly;
   return {
     device,
     type,

@@ -2,7 +2,7 @@
 // what the lowerings are for.
 
 import type { InitKind, Rlimit } from '../facts';
-import type { ConsoleMode, LateText, MountFlag, RlimitName, SeccompFilter, Slot } from '../plan';
+import type { ConsoleMode, IdMap, LateText, MountFlag, RlimitName, SeccompFilter, Slot } from '../plan';
 
 /** A value that differs from run to run and is filled in by lower(). */
 export interface RunVariable {
@@ -21,11 +21,40 @@ export interface DeviceFilesystem {
   readonly grow?: boolean;
 }
 
-/** What the root is made of: a directory of the host (absolute path), or a file system of an image. */
-export type RootView = { readonly readOnly: boolean } & (
-  | { readonly kind: 'directory'; readonly source: string }
-  | ({ readonly kind: 'image' } & DeviceFilesystem)
-);
+/** What the root is made of. */
+export interface RootView {
+  /** a directory of the host (absolute path), or a file system of an image */
+  readonly base:
+    | { readonly kind: 'directory'; readonly source: string }
+    | ({ readonly kind: 'image' } & DeviceFilesystem);
+  readonly readOnly: boolean;
+  /** nothing is written to the base: others may have it at the same time */
+  readonly shared: boolean;
+  /** the root is an empty file system in memory, with nothing but the /usr of the base */
+  readonly usrOnly?: { readonly data: string };
+  /** the base is left alone: its changes go into an overlay on it, in memory or in a new directory of the host */
+  readonly changes?:
+    | { readonly kind: 'memory'; readonly data: string }
+    | { readonly kind: 'directory'; readonly path: string };
+  /** a directory of all this becomes the root, and the whole is seen below the other path */
+  readonly pivot?: { readonly newRoot: string; readonly oldRoot?: string };
+}
+
+/** The guest's user namespace: ids 0 to size - 1 in it are those of the host from `base` on. */
+export interface UsersView {
+  readonly base: number;
+  readonly size: number;
+  /** the tree's owners: right already, shown shifted, or changed on the disk */
+  readonly tree: 'as-is' | 'map' | 'shift';
+  /** the range was picked, and is locked */
+  readonly picked?: boolean;
+}
+
+/** A directory or file that is mounted: of the host (absolute), or of the tree. */
+export type MountSource = { readonly host: string } | { readonly tree: string };
+
+/** Takes what is written to an overlay: a directory, or a new one of the host that is removed at the end. */
+export type UpperView = MountSource | { readonly temporary: string };
 
 /** What stands at a path of the guest. Entries come in an order in which each finds what it needs. */
 export type Entry =
@@ -47,7 +76,23 @@ export type Entry =
       readonly source: string;
       readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
+      /** it is made at the start, and removed at the end */
+      readonly temporary?: boolean;
+      /** how the owners on the disk show */
+      readonly uids?: readonly IdMap[];
+      readonly gids?: readonly IdMap[];
     }
+  /** directories laid over each other, the lowest first; without an upper one read-only */
+  | {
+      readonly kind: 'overlay';
+      readonly path: string;
+      readonly lower: readonly MountSource[];
+      readonly upper?: UpperView;
+      /** the directory beside the upper one that the kernel works in; removed at the end */
+      readonly work?: string;
+    }
+  /** nobody may read or enter what is there */
+  | { readonly kind: 'cover'; readonly path: string }
   /** a further file system of the image */
   | ({ readonly kind: 'device'; readonly path: string } & DeviceFilesystem)
   /** another path of the guest, or the same one with other flags */
@@ -134,6 +179,7 @@ export interface ContainerView {
   /** machine id, 32 hex digits; without it lower() takes the run's random one */
   readonly uuid?: string;
   readonly root: RootView;
+  readonly users?: UsersView;
   readonly entries: readonly Entry[];
   readonly cgroup: CgroupLayout;
   readonly payload: PayloadView;

@@ -40,6 +40,11 @@ export function probeHost(): HostFacts {
     ...(release.path === undefined ? {} : { osReleasePath: release.path }),
     architectures: architectures(),
     devices: { ...device('tun', '/dev/net/tun'), ...device('fuse', '/dev/fuse') },
+    // looked for when it is asked after: most launches do not
+    get userNamespaces() {
+      return userNamespaces();
+    },
+    runId: randomUuid().replaceAll('-', '').slice(0, 16),
     ...(selinux === undefined ? {} : { selinuxMount: selinux }),
   };
 }
@@ -55,6 +60,14 @@ function read(path: string): string {
   const text = addon().readText(path);
   if (text === undefined) throw new UnsupportedError(`cannot read ${path}: is /proc mounted?`, { path });
   return text;
+}
+
+/** Whether user namespaces can be made: user_namespaces(7), and the limit that a host may have set to nothing. */
+function userNamespaces(): boolean {
+  return (
+    linkTarget('/proc/self/ns/user') !== undefined &&
+    addon().readText('/proc/sys/user/max_user_namespaces')?.trim() !== '0'
+  );
 }
 
 /** A random (version 4) UUID from the kernel. node:crypto would do it too, and take 3 ms to load. */

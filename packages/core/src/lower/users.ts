@@ -1,0 +1,68 @@
+// The user namespace in a plan: its maps, and what has to be done by the host's root before, or while, the guest's root begins.
+
+import type { Slot, Step } from '../plan';
+import type { UsersView } from '../view/model';
+import { mapOf } from '../view/users';
+
+/** Slot of a user namespace that maps as the guest's own does: mounts show the owners of their files by it. */
+export const MAP: Slot = 'ids';
+
+/** The procfs that the guest's first process makes, before it can be put in its place. */
+export const PROC: Slot = 'proc';
+/** The same of a sysfs of a network namespace of its own. */
+export const SYSFS: Slot = 'sysfs';
+
+/** Slot of the lock of a range that was picked: it lasts as long as the monitor. */
+export const RANGE_LOCK: Slot = 'lock of the range of ids';
+
+const API = ['nosuid', 'nodev', 'noexec'] as const;
+
+export interface UsersSteps {
+  /** before mounts are opened */
+  readonly open: readonly Step[];
+  /** while the guest's first process waits */
+  readonly host: readonly Step[];
+  /** the last mounts of the monitor in its scratch namespace */
+  readonly visible: readonly Step[];
+  /** what the guest's first process does first */
+  readonly begin: readonly Step[];
+  /** the monitor, meanwhile */
+  readonly late: readonly Step[];
+}
+
+/**
+ * The steps around a user namespace.
+ *
+ * The kernel lets a user namespace mount proc and sysfs only where the mount namespace has one already of which nothing is
+ * covered (mount_too_revealing()). So the monitor puts one of its own in each place; when the guest has made its own they go
+ * again, by propagation: what came with the namespace is locked for the guest.
+ */
+export function lowerUsers(users: UsersView, ownNetwork: boolean): UsersSteps {
+  const ids = mapOf(users);
+  const show = (fs: string, target: string): Step => ({
+    op: 'mount',
+    fs,
+    target,
+    flags: API,
+    data: '',
+    nofollow: true,
+  });
+  return {
+    open: [{ op: 'userNamespace', uids: ids, gids: ids, as: MAP }],
+    host: [{ op: 'idMap', uids: ids, gids: ids }],
+    visible: [show('proc', '/proc'), ...(ownNetwork ? [show('sysfs', '/sys')] : [])],
+    begin: [
+      { op: 'becomeRoot' },
+      { op: 'newMount', fs: 'proc', flags: API, data: '', as: PROC },
+      // read-only, as the host's own may be, of which it must not give more
+      ...(ownNetwork ? [{ op: 'newMount', fs: 'sysfs', flags: ['ro', ...API], data: '', as: SYSFS } as const] : []),
+      { op: 'await' },
+    ],
+    late: [
+      { op: 'umount', target: '/proc' },
+      ...(ownNetwork ? [{ op: 'umount', target: '/sys' } as const] : []),
+      { op: 'returnToHost' },
+      { op: 'resume' },
+    ],
+  };
+}

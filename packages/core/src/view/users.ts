@@ -1,0 +1,108 @@
+// The user namespace: which ids of the host the guest's users are, and how the tree's files come to belong to them.
+
+import { PermissionError, TreeError, UnsupportedError, UsageError } from '../errors';
+import type { HostFacts, TreeFacts } from '../facts';
+import type { IdMap } from '../plan';
+import type { ContainerSpec } from '../spec';
+import type { UsersView } from './model';
+
+/** Ids that every distribution hands out: a range has as many, and starts at a multiple of it. */
+export const RANGE = 65536;
+
+const OPTION = '--private-users';
+
+/**
+ * The guest's user namespace, or undefined for none.
+ *
+ * @throws UnsupportedError where the kernel has none, or lacks what was asked for by name
+ * @throws TreeError for a tree whose owner is no start of a range
+ */
+export function usersOf(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): UsersView | undefined {
+  const range = rangeOf(spec, host, tree);
+  if (range === undefined) return undefined;
+  return { ...range, tree: ownershipOf(spec, tree, range) };
+}
+
+function rangeOf(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Omit<UsersView, 'tree'> | undefined {
+  const { users } = spec;
+  if (users.mode === 'no') return undefined;
+  if (host.userNamespaces === false) {
+    if (users.mode === 'pick' && users.wherePossible) return undefined;
+    throw new UnsupportedError('this kernel gives no user namespaces', {
+      option: OPTION,
+      hint: 'see /proc/sys/user/max_user_namespaces',
+    });
+  }
+  switch (users.mode) {
+    case 'identity':
+      return { base: 0, size: RANGE };
+    case 'range':
+      return { base: users.base, size: users.size };
+    case 'managed':
+      throw new UnsupportedError(`${OPTION}=managed needs systemd-nsresourced, which is not asked`, {
+        option: OPTION,
+        hint: `${OPTION}=pick finds a free range without it`,
+      });
+    case 'owner':
+      return { base: ownerBase(tree), size: RANGE };
+    case 'pick':
+      if (host.freeRange !== undefined) return { base: host.freeRange, size: RANGE, picked: true };
+      throw new PermissionError('no range of user ids is free', { option: OPTION, hint: `name one: ${OPTION}=BASE` });
+  }
+}
+
+/** The range that the owner of the tree's root is the first of. */
+function ownerBase({ owner, path }: TreeFacts): number {
+  const { uid, gid } = owner ?? { uid: 0, gid: 0 };
+  if (uid === gid && uid % RANGE === 0) return uid;
+  throw new TreeError(`the owner ${uid}:${gid} of the tree ${path} is not the first of a range of ${RANGE}`, {
+    path,
+    option: OPTION,
+    hint: `name the range: ${OPTION}=BASE`,
+  });
+}
+
+function ownershipOf(spec: ContainerSpec, tree: TreeFacts, { base, size }: Omit<UsersView, 'tree'>): UsersView['tree'] {
+  const owner = tree.owner ?? { uid: 0, gid: 0 };
+  const already = Math.floor(owner.uid / RANGE) * RANGE === base && Math.floor(owner.gid / RANGE) * RANGE === base;
+  switch (spec.ownership) {
+    case 'off':
+      return 'as-is';
+    case 'map':
+      return already ? 'as-is' : 'map';
+    case 'chown':
+      return shift(spec, base, size);
+    case 'foreign':
+      throw new UnsupportedError('--private-users-ownership=foreign is for trees of systemd-mountfsd', {
+        option: '--private-users-ownership',
+        hint: '--private-users-ownership=map does the same for trees whose ids start at 0',
+      });
+    case 'auto':
+      if (already) return 'as-is';
+      return tree.mapsOwners === false ? shift(spec, base, size) : 'map';
+  }
+}
+
+/** @throws UsageError for a range that does not take the lower halves of all ids */
+function shift(spec: ContainerSpec, base: number, size: number): 'shift' {
+  if (base % RANGE !== 0 || size !== RANGE) {
+    throw new UsageError(
+      `owners can be changed to a whole range only: ${RANGE} ids from a multiple of it, not ${base}:${size}`,
+      {
+        option: '--private-users-ownership',
+      },
+    );
+  }
+  if (spec.readOnly || spec.volatile === 'yes' || spec.volatile === 'state') {
+    throw new UsageError('the owners of a tree that is not written to cannot be changed', {
+      option: '--private-users-ownership',
+      hint: 'this file system cannot map owners either; leave out --read-only or --volatile once',
+    });
+  }
+  return 'shift';
+}
+
+/** The map of the guest's ids, the same for users and groups. */
+export function mapOf({ base, size }: Omit<UsersView, 'tree'>): readonly IdMap[] {
+  return [{ inside: 0, outside: base, size }];
+}
