@@ -1,7 +1,8 @@
 // The whole build, each part only when something it is made from has changed:
 //   types   tsc -b                 packages/*/dist, and the type check of test/
 //   native  make -C native         packages/native/build
-//   bundle  esbuild                packages/cli/dist/tsnspawn.cjs (the launch path) and verbs.cjs (every other command)
+//   bundle  esbuild                packages/cli/dist/tsnspawn.cjs (the launch path), image.cjs (what it needs of disk images) and
+//                          verbs.cjs (every other command)
 //   image   scripts/image.cjs      packages/cli/dist/tsnspawn.image, the launch path with its byte code; after the others
 // The bundles are made from the TypeScript sources, not from tsc's output: only so can esbuild leave out what the launch does not use.
 // usage: node scripts/build.mjs [types|native|bundle]...
@@ -37,7 +38,7 @@ const parts = {
   },
   bundle: {
     inputs: () => [...sources, ...manifests],
-    outputs: ['packages/cli/dist/tsnspawn.cjs', 'packages/cli/dist/verbs.cjs'],
+    outputs: ['tsnspawn', 'verbs', 'image'].map((name) => `packages/cli/dist/${name}.cjs`),
     run: bundle,
   },
   image: {
@@ -70,7 +71,7 @@ async function bundle() {
       format: 'cjs',
       target: 'node20',
       alias,
-      external: ['./verbs.cjs', '*.node'],
+      external: ['./verbs.cjs', './image.cjs', '*.node'],
       logLevel: 'warning',
       ...options,
     });
@@ -80,7 +81,11 @@ async function bundle() {
     banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
     footer: { js: '})' },
   };
-  const made = [make('tsnspawn', 'packages/cli/src/main.ts', launch), make('verbs', 'packages/cli/src/verbs.ts', {})];
+  const made = [
+    make('tsnspawn', 'packages/cli/src/main.ts', launch),
+    make('verbs', 'packages/cli/src/verbs.ts', {}),
+    make('image', 'packages/runtime/src/image/index.ts', { minify: true }),
+  ];
   return (await Promise.allSettled(made)).every(({ status }) => status === 'fulfilled');
 }
 

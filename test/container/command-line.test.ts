@@ -27,12 +27,14 @@ function theyTake(argv: readonly string[]): boolean {
 async function weTake(argv: readonly string[]): Promise<boolean> {
   let reached = false;
   const silent = { out: () => {}, err: () => {} };
+  const farEnough = (): never => {
+    reached = true;
+    throw new TreeError('far enough');
+  };
   const status = await launch(['-q', ...argv], {}, silent, {
     probeHost: () => host(),
-    probeTree: () => {
-      reached = true;
-      throw new TreeError('far enough');
-    },
+    probeTree: farEnough,
+    openImage: farEnough,
     findSettings: () => undefined,
     supervise: () => 0,
   });

@@ -34,6 +34,9 @@ async function command(argv: readonly string[], facts: HostFacts = host()): Prom
       return tree();
     },
     findSettings: () => undefined,
+    openImage: () => {
+      throw new Error('an image was opened');
+    },
     supervise: (plan, options) => {
       told.plan = plan;
       if (!options.quiet) options.say(`Spawning container ${plan.machine} on ${options.tree.path}.`);

@@ -188,6 +188,9 @@ async function command(...argv: string[]): Promise<Told> {
       probeHost: () => host(),
       probeTree: () => tree(),
       findSettings: () => undefined,
+      openImage: () => {
+        throw new Error('an image was opened');
+      },
       supervise: () => {
         throw new Error('a machine was started');
       },

@@ -35,16 +35,26 @@ void grow(int mount, int device) {
   }
 }
 
+/// A path of an open block device, for the kernel to open it by. What shows in the guest's /proc/self/mountinfo is a name in
+/// the host's /dev where it has one; elsewhere a name could by now be that of another device.
+sys::Text<64> pathOf(int device) {
+  sys::Text<64> viaProc("/proc/self/fd/");
+  viaProc.add(int64_t{device});
+  char name[64];
+  long size = sys::invoke(__NR_readlinkat, AT_FDCWD, viaProc.c_str(), name, sizeof name - 1);
+  if (size <= 0) return viaProc;
+  name[size] = 0;
+  if (!sys::startsWith(name, "/dev/") || sys::find(name, ' ')) return viaProc;
+  return sys::Text<64>(name);
+}
+
 }  // namespace
 
 /// s0 = type; s1 = data; from = slot of the block device; as = slot; a = MS_* flags; kGrow.
 long mountDevice(Context& context, const wire::Step& step) {
   int device = context.slots[step.from];
-  // The kernel opens the device by a path. Through this one it is the device that the launcher has opened and no other.
-  sys::Text<32> source("/proc/self/fd/");
-  source.add(int64_t{device});
-  sys::UniqueFd mount(
-      makeMount(context.plan.text(step.s0), source.c_str(), context.plan.text(step.s1), step.a, step.a & MS_RDONLY));
+  sys::UniqueFd mount(makeMount(context.plan.text(step.s0), pathOf(device).c_str(), context.plan.text(step.s1), step.a,
+                                step.a & MS_RDONLY));
   if (!mount.ok()) return mount.error();
   if (step.flags & wire::kGrow) grow(mount.get(), device);
   context.slots[step.as] = mount.release();

@@ -12,6 +12,7 @@ import {
   type FoundSettings,
   formatError,
   type HostFacts,
+  isTsnspawnError,
   type LaunchPlan,
   lower,
   mergeSettings,
@@ -23,12 +24,14 @@ import {
   type Settings,
   TreeError,
   type TreeFacts,
-  TsnspawnError,
   view,
 } from '@tsnspawn/core';
 import {
   explainsFailure,
   findSettings,
+  type Held,
+  type ImageOptions,
+  type OpenedMachineImage,
   probeHost,
   probeTree,
   probeWishes,
@@ -49,6 +52,8 @@ export interface Runtime {
   readonly probeHost: () => HostFacts;
   readonly probeTree: (directory: string, boots: boolean) => TreeFacts;
   /** the settings file of the machine of this name, whose tree or image is at this absolute path */
+  /** the tree in a disk image */
+  readonly openImage: (path: string, options: ImageOptions) => OpenedMachineImage;
   readonly findSettings: (name: string, place: string) => FoundSettings | undefined;
   /** the exit status; the real one never returns, because this process becomes another program */
   readonly supervise: (plan: LaunchPlan, options: SuperviseOptions) => number;
@@ -79,7 +84,7 @@ export async function launch(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
   output: Output = STDIO,
-  runtime: Runtime = { probeHost, probeTree, findSettings, supervise },
+  runtime: Runtime = { probeHost, probeTree, openImage, findSettings, supervise },
 ): Promise<number> {
   try {
     return await run(argv, env, output, runtime);
@@ -105,7 +110,11 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
       break;
   }
   const { spec, quiet, dryRun } = invocation;
-  const { tree, container, plan, handed } = prepare(spec, dryRun !== undefined, runtime);
+  const warn = (text: string): void => {
+    // a launch that failed at a step comes by here again, to find the words for that
+    if (!quiet && !explainsFailure()) output.err(`tsnspawn: warning: ${text}\n`);
+  };
+  const { tree, container, plan, handed, held } = prepare(spec, dryRun !== undefined, runtime, warn);
   if (dryRun !== undefined) {
     output.out(dryRun === 'json' ? `${JSON.stringify(plan, null, 2)}\n` : renderPlan(plan));
     return 0;
@@ -114,6 +123,7 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     tree,
     readOnly: container.root.shared,
     handed,
+    held,
     lock: spec.lock,
     quiet,
     notifyReady: container.notifyReady,
@@ -149,6 +159,8 @@ export interface Prepared {
   readonly plan: LaunchPlan;
   /** descriptors that the plan wants handed to the monitor */
   readonly handed: Wishes['handed'];
+  /** of an image: what it takes of the host */
+  readonly held?: Held | undefined;
 }
 
 /**
@@ -159,36 +171,47 @@ export interface Prepared {
 export function prepare(
   spec: ContainerSpec,
   onlyLook: boolean,
-  runtime: Pick<Runtime, 'probeHost' | 'probeTree'>,
+  runtime: Pick<Runtime, 'probeHost' | 'probeTree' | 'openImage'>,
+  warn: (text: string) => void,
 ): Prepared {
   refuseConflicts(spec);
   const usual = runtime.probeHost();
-  if (!onlyLook) requirePrivileges(usual);
-  const found = runtime.probeTree(directoryOf(spec), boots(spec));
+  const { image, directory = '.' } = {
+    ...spec,
+    ...(spec.machine === undefined ? {} : placeOfMachine(spec.machine, spec)),
+  };
+  // a look into an image takes a mount
+  if (!onlyLook || image !== undefined) requirePrivileges(usual);
+  const opened =
+    image === undefined ? undefined : runtime.openImage(image, { spec, host: usual, boots: boots(spec), warn });
+  const found = opened?.tree ?? runtime.probeTree(directory, boots(spec));
   const { host, tree, handed } = probeWishes(spec, usual, found);
   const container = view(spec, host, tree);
   requireSources(container, host);
   if (container.cpuAffinity !== undefined) requireProcessors(container.cpuAffinity);
   const plan = lower(container, host, { pid: process.pid, uuid: randomUuid() });
   requireFilters(plan);
-  return { tree, container, plan, handed };
+  return { tree, container, plan, handed: new Map([...handed, ...(opened?.handed ?? [])]), held: opened?.held };
 }
 
-/** The tree as given, or the place of the machine of that name, or the current directory. */
-function directoryOf(spec: ContainerSpec): string {
-  const { machine } = spec;
-  return spec.directory ?? (machine === undefined ? undefined : placeOfMachine(machine, spec).directory) ?? '.';
+/** In a bundle of its own, resolved beside this one when it is run: the launch of a directory does not read it. */
+export function openImage(path: string, options: ImageOptions): OpenedMachineImage {
+  const bundle = require('./image.cjs') as { openImage: Runtime['openImage'] };
+  return bundle.openImage(path, options);
 }
 
-/** Where the tree of a machine is, when nothing but its name is given. */
+/** Where the tree or image of a machine is, when nothing but its name is given. */
 function placeOfMachine(
   machine: string,
   { directory, image, template }: Pick<ContainerSpec, 'directory' | 'image' | 'template'>,
-): { readonly directory?: string } {
+): { readonly directory?: string; readonly image?: string } {
   if (directory !== undefined || image !== undefined) return {};
   if (template !== undefined) return { directory: join(NEW_MACHINES, machine) };
-  const found = MACHINES.map((place) => join(place, machine)).find((path) => existsSync(path));
-  if (found !== undefined) return { directory: found };
+  for (const place of MACHINES) {
+    const path = join(place, machine);
+    if (existsSync(path)) return { directory: path };
+    if (existsSync(`${path}.raw`)) return { image: `${path}.raw` };
+  }
   throw new TreeError(`there is no tree for the machine ${machine}`, {
     option: '--machine',
     hint: `looked in ${MACHINES.join(', ')}; name another place with --directory`,
@@ -226,7 +249,7 @@ function requireLayers({ path, lower, upper }: Extract<Entry, { kind: 'overlay' 
 
 /** An error as it is told to the user. Anything but a TsnspawnError is a defect, and shows where it came from. */
 export function errorText(error: unknown): string {
-  if (error instanceof TsnspawnError) return formatError(error);
+  if (isTsnspawnError(error)) return formatError(error);
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `tsnspawn: internal error: ${trace}\n`;
 }

@@ -55,7 +55,7 @@ const CONFLICTS: readonly Conflict[] = [
   {
     option: '--image-policy',
     found: (spec) =>
-      spec.imagePolicy !== undefined ? withoutImage(spec, `--image-policy=${spec.imagePolicy}`) : undefined,
+      spec.imagePolicy !== undefined ? withoutImage(spec, `--image-policy=${spec.imagePolicy.text}`) : undefined,
   },
   {
     option: '--ambient-capability',

@@ -14,8 +14,12 @@ export interface ErrorDetails {
   readonly hint?: string;
 }
 
+/** Marks the class in every copy of this module: what is loaded on demand brings its own. */
+const BRAND = Symbol.for('tsnspawn.error');
+
 /** Base of all errors that are meant for the user; anything else that is thrown is a bug. */
 export class TsnspawnError extends Error {
+  readonly [BRAND] = true;
   readonly code: string;
   readonly syscall?: string;
   readonly path?: string;
@@ -44,6 +48,13 @@ export class UsageError extends TsnspawnError {
 export class TreeError extends TsnspawnError {
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, { code: 'ETREE', ...details });
+  }
+}
+
+/** A disk image cannot be used. */
+export class ImageError extends TsnspawnError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, { code: 'EIMAGE', ...details });
   }
 }
 
@@ -97,6 +108,11 @@ export class StepError extends TsnspawnError {
     this.step = step;
     this.errno = Math.abs(errno);
   }
+}
+
+/** Whether an error is meant for the user, whichever part of the program it comes from. */
+export function isTsnspawnError(error: unknown): error is TsnspawnError {
+  return error instanceof Error && BRAND in error;
 }
 
 /** `tsnspawn: message`, and a second line `hint: ...` where there is one; ends with a newline. */

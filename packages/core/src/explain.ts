@@ -239,7 +239,7 @@ export function deviceHint(fs: string, errno: string): string | undefined {
     case 'EINVAL':
     case 'EUCLEAN':
     case 'EBADMSG':
-      return `the file system is damaged: check it with fsck.${fs}`;
+      return `the file system is damaged, or newer than this kernel: fsck.${fs} tells`;
     case 'EROFS':
       return 'it was not unmounted in order, and needs to be written to for its recovery';
     case 'EBUSY':

@@ -75,6 +75,7 @@ export function specFrom(settings: Settings, env: Environment): ContainerSpec {
     ...present('rootHashSignature', settings.rootHashSignature),
     ...present('verityData', settings.verityData),
     ...present('imagePolicy', settings.imagePolicy),
+    askPassword: settings.noAskPassword !== true,
     ...present('machine', settings.machine),
     start: settings.boot === true ? 'boot' : settings.asPid2 === true ? 'pid2' : 'pid1',
     command: settings.parameters ?? [],

@@ -2,6 +2,7 @@
 // are as given, absent fields mean "not said", and view() fills in what follows from the host and the tree.
 
 import type { Rlimit } from './facts';
+import type { ImagePolicy } from './image/policy';
 import type { RlimitName } from './plan';
 
 /** One `--setenv`: without a value the caller's is copied, an unset one as the empty string. */
@@ -156,7 +157,10 @@ export interface ContainerSpec {
   /** path of a DER file, or `base64:` and its content */
   readonly rootHashSignature?: string;
   readonly verityData?: string;
-  readonly imagePolicy?: string;
+  /** false: no password is asked for, an image that needs one is refused */
+  readonly askPassword: boolean;
+  /** which partitions of the image may be used, and how; without it all but swap */
+  readonly imagePolicy?: ImagePolicy;
   /** machine name; without it made from the last component of the tree's path */
   readonly machine?: string;
   readonly start: StartMode;

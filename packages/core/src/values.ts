@@ -2,6 +2,7 @@
 // mistake is told before anything else happens. A parser throws Refusal; getopt.ts adds the option's name to it.
 
 import type { Capability } from './capabilities';
+import { type ImagePolicy, parseImagePolicy } from './image/policy';
 import type {
   BindMount,
   ContainerSpec,
@@ -59,6 +60,7 @@ export interface Values {
   volatile: Volatile;
   rootHash: string;
   signature: string;
+  imagePolicy: ImagePolicy;
   text: string;
   word: string;
   privateUsers: PrivateUsers;
@@ -131,6 +133,7 @@ export const PARSERS: { readonly [K in ValueKind]: (text: string) => Values[K] }
   },
   rootHash: host.rootHash,
   signature: host.signature,
+  imagePolicy: parseImagePolicy,
   text(text) {
     if (text === '') throw new Refusal('empty');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here

@@ -53,6 +53,21 @@ export interface OpenedTree {
   readonly gid: number;
 }
 
+export interface OpenedImage {
+  readonly fd: number;
+  /** links resolved */
+  readonly path: string;
+  /** device and inode */
+  readonly identity: string;
+  readonly kind: 'file' | 'block' | 'other';
+  /** bytes */
+  readonly size: number;
+  /** bytes, of a block device; 512 of a file */
+  readonly sectorSize: number;
+  /** it could be opened for reading only, or was asked to be */
+  readonly readOnly: boolean;
+}
+
 /** What native/src/addon/binding.cc exports. */
 export interface Addon {
   launch(options: NativeLaunch, callback: NativeCallback): NativeMonitor;
@@ -63,6 +78,19 @@ export interface Addon {
   releaseLockFile(fd: number): void;
   /** a negative number is -errno */
   openTree(path: string): number | OpenedTree;
+  /** Opens a disk image or block device, for reading only where writing is refused; a negative number is -errno. */
+  openImage(path: string, writable: boolean): number | OpenedImage;
+  /** flock(2): 0 or -errno, at once. */
+  lockFile(fd: number, exclusive: boolean): number;
+  /** A loop device for a part of a file (`size` 0: to its end). The kernel frees it when its last user is gone. */
+  attachLoop(
+    fd: number,
+    options: { offset: number; size: number; readOnly: boolean },
+  ): number | { readonly fd: number; readonly path: string };
+  hasFileSystem(type: string): boolean;
+  /** Mounts a block device for a look at it, attached nowhere; options of its type. A descriptor, or -errno. */
+  mountReadOnly(device: number, type: string, options: readonly string[]): number;
+  extendedAttribute(fd: number, name: string): string | undefined;
   /** permitted and bounding set, each as bits 0 to 31 and 32 to 63 */
   capabilities(): readonly [readonly [number, number], readonly [number, number]];
   readInTree(tree: number, path: string, most: number): Buffer | undefined;

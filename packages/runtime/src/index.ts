@@ -1,4 +1,6 @@
 export { exitNow, explainsFailure, requireFilters } from '@tsnspawn/native';
+export type { Held } from './held';
+export type { ImageOptions, OpenedMachineImage } from './image';
 export { type Machine, type MachineEnd, type MachineOptions, startMachine } from './machine';
 export { probeHost, randomUuid } from './probe/host';
 export { parseMountinfo } from './probe/mountinfo';

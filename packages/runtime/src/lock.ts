@@ -2,6 +2,7 @@
 
 import { describeErrno, TreeError, type TreeFacts } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
+import type { Held } from './held';
 
 export interface LockOptions {
   readonly tree: Pick<TreeFacts, 'path' | 'identity'>;
@@ -9,6 +10,8 @@ export interface LockOptions {
   readonly readOnly: boolean;
   /** false: the caller sees to it that nobody else uses the tree. Default true */
   readonly lock?: boolean;
+  /** an image that the launch has opened and locked already */
+  readonly held?: Held | undefined;
 }
 
 /** Lasts as long as any copy of its descriptors: the monitor has copies. */
@@ -23,11 +26,12 @@ export interface TreeLock {
  * Takes the lock of a tree, and those by which systemd-nspawn and machinectl see that it is in use.
  * @throws TreeError when somebody has the tree, or when it is not there any more
  */
-export function takeLock({ tree: { path, identity }, readOnly, lock = true }: LockOptions): TreeLock {
-  if (!lock) return { lockFd: openUnlocked(path, identity), lockFiles: [] };
-  const lockFd = addon().lockTree(path, !readOnly, identity);
+export function takeLock({ tree: { path, identity }, readOnly, lock = true, held }: LockOptions): TreeLock {
+  if (!lock) return { lockFd: held?.lockFd ?? openUnlocked(path, identity), lockFiles: [] };
+  const exclusive = held === undefined ? !readOnly : !held.shared;
+  const lockFd = held?.lockFd ?? addon().lockTree(path, exclusive, identity);
   if (lockFd < 0) throw cannotUse(path, lockFd);
-  const lockFiles = addon().takeLockFiles(path, !readOnly);
+  const lockFiles = addon().takeLockFiles(path, exclusive);
   if (typeof lockFiles !== 'number') return { lockFd, lockFiles };
   addon().closeFd(lockFd);
   throw cannotUse(path, lockFiles);

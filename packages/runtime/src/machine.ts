@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { LaunchPlan, Slot } from '@tsnspawn/core';
 import { addon, type GuestEnd, type RunningGuest, startPlan } from '@tsnspawn/native';
 import { debug } from './debug';
+import { releaseDevices } from './held';
 import { type LockOptions, releaseLock, takeLock } from './lock';
 
 const SIGHUP = 1;
@@ -55,6 +56,7 @@ export interface Machine {
  */
 export function startMachine(plan: LaunchPlan, options: MachineOptions): Machine {
   const native = addon();
+  const { held } = options;
   const lock = takeLock(options);
   const interactive = plan.monitor.console === 'interactive';
   if (interactive) native.saveTerminal();
@@ -73,6 +75,8 @@ export function startMachine(plan: LaunchPlan, options: MachineOptions): Machine
   } catch (error) {
     releaseLock(lock);
     throw error;
+  } finally {
+    if (held !== undefined) releaseDevices(held);
   }
   // The monitor has its own copies: the lock lasts as long as the guest, even when this process is killed.
   for (const fd of [lock.lockFd, ...lock.lockFiles]) native.closeFd(fd);

@@ -32,7 +32,12 @@ export function supervise(plan: LaunchPlan, options: SuperviseOptions): never {
     options.say('Press Ctrl-] three times within 1s to kill the container.');
   }
   try {
-    return supervisePlan(plan, { ...options, ...lock, tree: options.tree.path, env: monitorEnvironment(plan) });
+    return supervisePlan(plan, {
+      ...options,
+      ...lock,
+      tree: options.tree.path,
+      env: monitorEnvironment(plan),
+    });
   } catch (error) {
     releaseLock(lock);
     throw error;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type ContainerSpec, parseArguments, TsnspawnError, UsageError } from '@tsnspawn/core';
 import { type Machine, type MachineEnd, probeHost, probeTree, startMachine } from '@tsnspawn/runtime';
 import { Command, Option } from 'clipanion';
-import { type Prepared, prepare } from '../launch';
+import { openImage, type Prepared, prepare } from '../launch';
 import { STDIO } from '../stdio';
 import { Verb } from './verb';
 
@@ -98,7 +98,9 @@ function specOf(argv: readonly string[]): ContainerSpec {
 
 /** Boots, waits, shuts down. */
 async function bootCheck(spec: ContainerSpec, seconds: number): Promise<BootResult> {
-  const { tree, container, plan, handed }: Prepared = prepare(spec, false, { probeHost, probeTree });
+  const warn = (text: string): void => void process.stderr.write(`tsnspawn: warning: ${text}\n`);
+  const runtime = { probeHost, probeTree, openImage };
+  const { tree, container, plan, handed, held }: Prepared = prepare(spec, false, runtime, warn);
   const started = process.hrtime.bigint();
   const elapsed = (): number => Number(process.hrtime.bigint() - started) / 1e9;
   let isReady!: () => void;
@@ -109,6 +111,7 @@ async function bootCheck(spec: ContainerSpec, seconds: number): Promise<BootResu
     tree,
     readOnly: container.root.shared,
     handed,
+    held,
     stdout: 2,
     onReady: isReady,
   });

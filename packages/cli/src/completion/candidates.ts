@@ -72,6 +72,7 @@ export const CANDIDATES: { readonly [kind in ValueKind]: Candidates } = {
   volatile: words('no', 'yes', 'state', 'overlay'),
   rootHash: from('nothing'),
   signature: from('files'),
+  imagePolicy: words('*', '-', '~', 'root=', 'usr=', 'home=', 'srv=', 'var=', 'tmp=', 'esp=', 'xbootldr=', 'swap='),
   text: from('nothing'),
   privateUsers: words('no', 'yes', 'pick', 'identity', 'managed'),
   pickUsers: from('nothing'),

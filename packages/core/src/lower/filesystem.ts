@@ -23,6 +23,9 @@ export interface FilesystemSteps {
   readonly inside: readonly { readonly step: Step; readonly own: boolean }[];
 }
 
+/** Slot of the mount that takes the changes to a tree which is left alone. */
+export const CHANGES: Slot = 'changes';
+
 /** An empty directory that is there anyway: the whole sysfs stands here while its parts are taken out of it. */
 const SCRATCH = '/run/host/incoming';
 
@@ -55,9 +58,7 @@ export function lowerEntries(
         break;
       }
       case 'device':
-        open.push(mountDevice(entry, entry.path));
-        if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: entry.path, by: MAP });
-        bind(entry.path, false);
+        bind(openDevice(entry, users, open, overlay), false);
         break;
       case 'overlay': {
         const steps = lowerOverlay(entry, index, users);
@@ -85,6 +86,24 @@ export function lowerEntries(
     }
   });
   return { open, overlay, inside };
+}
+
+/** A file system of an image; its changes lie beside those of the root. Returns its slot. */
+function openDevice(
+  entry: Extract<Entry, { kind: 'device' }>,
+  users: UsersView | undefined,
+  open: Step[],
+  overlay: Step[],
+): Slot {
+  const mounted: Slot = `file system for ${entry.path}`;
+  open.push(mountDevice(entry, mounted));
+  if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: mounted, by: MAP });
+  if (entry.overlaid !== true) return mounted;
+  const as: Slot = `overlay for ${entry.path}`;
+  const name = entry.path.replaceAll('/', '-');
+  const upper = { from: CHANGES, directory: `upper${name}`, work: `work${name}` };
+  overlay.push({ op: 'overlay', lower: [mounted], upper, flags: [], as });
+  return as;
 }
 
 /** Types of file systems that belong to the user namespace of whoever mounts them. */

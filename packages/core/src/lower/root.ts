@@ -2,7 +2,7 @@
 
 import { type Slot, type Step, TREE_SLOT } from '../plan';
 import type { RootView, UsersView } from '../view/model';
-import { mountDevice } from './filesystem';
+import { CHANGES, mountDevice } from './filesystem';
 import { MAP } from './users';
 
 /** Slot of the mount that becomes the root. */
@@ -54,8 +54,6 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
       : [{ op: 'bind', source: { from: tree }, target: '/usr', recursive: true, flags: ['ro'] }];
   return { open, overlay, entered: [...usr, ...pivot(root)] };
 }
-
-const CHANGES: Slot = 'changes';
 
 /** The locked directory, not its path: what lies there at a reboot of the guest may be another one. */
 function openBase({ base, readOnly, changes, usrOnly }: RootView, as: Slot): Step[] {

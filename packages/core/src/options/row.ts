@@ -1,5 +1,6 @@
 // The shape of a row of the option table, and what a command line or a settings file says once it is read.
 
+import type { ImagePolicy } from '../image/policy';
 import type {
   ContainerSpec,
   Credential,
@@ -29,7 +30,7 @@ export interface Settings {
   rootHash?: string;
   rootHashSignature?: string;
   verityData?: string;
-  imagePolicy?: string;
+  imagePolicy?: ImagePolicy;
   machine?: string;
   hostname?: string;
   uuid?: string;

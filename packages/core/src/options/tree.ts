@@ -113,7 +113,7 @@ export const TREE_OPTIONS = [
     takes: 'required',
     metavar: 'POLICY',
     key: 'imagePolicy',
-    value: 'text',
+    value: 'imagePolicy',
     help: 'which partitions of the image may be used, and how',
   },
   {

@@ -5,7 +5,7 @@ import type { ImagePartition, TreeFacts } from '../facts';
 import type { MountFlag } from '../plan';
 import type { ContainerSpec } from '../spec';
 import type { DeviceFilesystem, Entry, RootView } from './model';
-import { keepsTree } from './root';
+import { isOverlaid, keepsTree } from './root';
 
 /** The root file system of the image, or undefined where the tree is a directory. */
 export function imageRoot(spec: ContainerSpec, tree: TreeFacts): RootView['base'] | undefined {
@@ -17,7 +17,13 @@ export function imageRoot(spec: ContainerSpec, tree: TreeFacts): RootView['base'
 export function imageEntries(spec: ContainerSpec, tree: TreeFacts): Entry[] {
   return (tree.image ?? [])
     .filter(({ path }) => path !== '/')
-    .map((partition) => ({ kind: 'device', path: partition.path, ...filesystem(spec, partition) }));
+    .map((partition) => ({
+      kind: 'device',
+      path: partition.path,
+      ...filesystem(spec, partition),
+      // the kernel lays nothing over FAT, whose names are the same in any case
+      ...(isOverlaid(spec) && partition.type !== 'vfat' ? { overlaid: true } : {}),
+    }));
 }
 
 function filesystem(spec: ContainerSpec, partition: ImagePartition): DeviceFilesystem {
@@ -45,14 +51,20 @@ function flagsAt(path: string): readonly MountFlag[] {
   }
 }
 
-function optionsOf({ path, type, discard }: ImagePartition, readOnly: boolean): string[] {
+/** The options with which a file system is mounted from its device. */
+export function deviceOptions(type: string, readOnly: boolean): string[] {
   const options: string[] = [];
-  if (type === 'vfat' && (path === '/boot' || path === '/efi')) options.push('umask=0077');
   // read-only alone would not keep these from writing their journal back, nor let two machines share the image
   if (readOnly && (type === 'ext4' || type === 'xfs')) options.push('norecovery');
   if (readOnly && type === 'btrfs') options.push('rescue=nologreplay');
   // a copy of an image has the same id, and may be mounted at the same time
   if (type === 'xfs') options.push('nouuid');
+  return options;
+}
+
+function optionsOf({ path, type, discard }: ImagePartition, readOnly: boolean): string[] {
+  const options = deviceOptions(type, readOnly);
+  if (type === 'vfat' && (path === '/boot' || path === '/efi')) options.push('umask=0077');
   if (!readOnly && discard && ['btrfs', 'ext4', 'f2fs', 'vfat', 'xfs'].includes(type)) options.push('discard');
   return options;
 }

@@ -94,7 +94,11 @@ export type Entry =
   /** nobody may read or enter what is there */
   | { readonly kind: 'cover'; readonly path: string }
   /** a further file system of the image */
-  | ({ readonly kind: 'device'; readonly path: string } & DeviceFilesystem)
+  | ({
+      readonly kind: 'device';
+      readonly path: string /** its changes go where those of the root go */;
+      readonly overlaid?: boolean;
+    } & DeviceFilesystem)
   /** another path of the guest, or the same one with other flags */
   | {
       readonly kind: 'guest';

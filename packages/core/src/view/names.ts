@@ -15,7 +15,8 @@ export function nameFromPath(path: string): string {
 /** The name asked for, or that of the path as it was given: a link to a tree names the machine, not what it leads to. */
 export function machineName(spec: ContainerSpec, tree: TreeFacts): string {
   if (spec.machine !== undefined) return spec.machine;
-  const name = nameFromPath(spec.directory ?? '') || nameFromPath(tree.path);
+  const given = spec.directory ?? spec.image?.replace(/\.raw$/, '') ?? '';
+  const name = nameFromPath(given) || nameFromPath(tree.path.replace(/\.raw$/, ''));
   if (name !== '') return name;
   throw new UsageError(`no machine name can be made from ${tree.path}`, {
     path: tree.path,

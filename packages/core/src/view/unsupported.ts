@@ -5,11 +5,6 @@ import type { ContainerSpec } from '../spec';
 
 /** The option and whether the spec asks for it. */
 const UNSUPPORTED: readonly (readonly [option: string, asked: (spec: ContainerSpec) => boolean])[] = [
-  ['--image', (spec) => spec.image !== undefined],
-  ['--root-hash', (spec) => spec.rootHash !== undefined],
-  ['--root-hash-sig', (spec) => spec.rootHashSignature !== undefined],
-  ['--verity-data', (spec) => spec.verityData !== undefined],
-  ['--image-policy', (spec) => spec.imagePolicy !== undefined],
   ['--template', (spec) => spec.template !== undefined],
   ['--bind-user', (spec) => spec.bindUsers.length > 0],
   ['--background', (spec) => spec.background !== undefined],

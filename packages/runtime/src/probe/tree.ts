@@ -1,9 +1,9 @@
 // What stands in a tree, found without leaving it: the tree may be hostile, and the launcher looks at it as root.
 
 import { readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { describeErrno, INIT_CANDIDATES, type InitKind, TreeError, type TreeFacts } from '@tsnspawn/core';
-import { addon } from '@tsnspawn/native';
+import { addon, type OpenedTree } from '@tsnspawn/native';
 import { parseOsRelease } from './os-release';
 
 /** More than any os-release or machine-id has. */
@@ -16,58 +16,71 @@ const MOST_BYTES = 65536;
  * @throws TreeError when there is no such directory
  */
 export function probeTree(directory: string, boots: boolean): TreeFacts {
-  const tree = new Tree(directory);
+  const opened = addon().openTree(directory);
+  if (typeof opened === 'number') throw cannotOpen(directory, opened);
   try {
-    const release = boots ? (tree.read('/etc/os-release') ?? tree.read('/usr/lib/os-release')) : undefined;
-    const init = boots ? initKind(tree) : 'unknown';
-    const machineId = tree.read('/etc/machine-id')?.trim().replaceAll('-', '').toLowerCase();
-    return {
-      path: tree.path,
-      identity: tree.identity,
-      isDirectory: true,
-      hasUsr: tree.resolve('/usr') !== undefined,
-      osRelease: release === undefined ? undefined : parseOsRelease(release),
-      init,
-      systemdVersion: init === 'systemd' ? systemdVersion(tree) : undefined,
-      machineId: machineId !== undefined && /^(?!0{32})[0-9a-f]{32}$/.test(machineId) ? machineId : undefined,
-      writable: tree.writable,
-    };
+    return probeOpened(opened, boots);
   } finally {
-    addon().closeFd(tree.fd);
+    addon().closeFd(opened.fd);
   }
 }
 
-/** An open tree. */
-class Tree {
-  readonly fd: number;
-  /** links resolved */
-  readonly path: string;
-  readonly identity: string;
-  readonly writable: boolean;
+/**
+ * The same about a tree that is open.
+ * @param usr descriptor of the directory that will be mounted on /usr
+ */
+export function probeOpened(opened: Omit<OpenedTree, 'uid' | 'gid'>, boots: boolean, usr?: number): TreeFacts {
+  const tree = new Tree(opened, usr);
+  const release = boots ? (tree.read('/etc/os-release') ?? tree.read('/usr/lib/os-release')) : undefined;
+  const init = boots ? initKind(tree) : 'unknown';
+  const machineId = tree.read('/etc/machine-id')?.trim().replaceAll('-', '').toLowerCase();
+  return {
+    path: opened.path,
+    identity: opened.identity,
+    isDirectory: true,
+    hasUsr: tree.resolve('/usr') !== undefined,
+    osRelease: release === undefined ? undefined : parseOsRelease(release),
+    init,
+    systemdVersion: init === 'systemd' ? systemdVersion(tree) : undefined,
+    machineId: machineId !== undefined && /^(?!0{32})[0-9a-f]{32}$/.test(machineId) ? machineId : undefined,
+    writable: !opened.readOnly,
+  };
+}
 
-  constructor(directory: string) {
-    const opened = addon().openTree(directory);
-    if (typeof opened === 'number') throw cannotOpen(directory, opened);
-    this.fd = opened.fd;
-    this.path = opened.path;
-    this.identity = opened.identity;
-    this.writable = !opened.readOnly;
+/** An open tree, and perhaps what will be mounted on its /usr. */
+class Tree {
+  readonly #root: number;
+  readonly #usr: number | undefined;
+
+  constructor(opened: Pick<OpenedTree, 'fd'>, usr: number | undefined) {
+    this.#root = opened.fd;
+    this.#usr = usr;
   }
 
   read(path: string): string | undefined {
-    return addon().readInTree(this.fd, path, MOST_BYTES)?.toString('utf8');
+    return addon()
+      .readInTree(...this.#at(path), MOST_BYTES)
+      ?.toString('utf8');
   }
 
+  /** Where the path ends when links are followed, inside the file system that it begins in. */
   resolve(path: string): string | undefined {
-    return addon().resolveInTree(this.fd, path);
+    return addon().resolveInTree(...this.#at(path));
+  }
+
+  #at(path: string): [fd: number, path: string] {
+    if (this.#usr === undefined || !`${path}/`.startsWith('/usr/')) return [this.#root, path];
+    return [this.#usr, path.slice('/usr'.length) || '/'];
   }
 
   /** Names in a directory of the tree. */
   list(path: string): string[] {
-    const resolved = this.resolve(path);
+    const [fd, inside] = this.#at(path);
+    const resolved = addon().resolveInTree(fd, inside);
     if (resolved === undefined) return [];
     try {
-      return readdirSync(join(this.path, resolved));
+      // not by the tree's path: a file system of an image has none on the host
+      return readdirSync(`/proc/self/fd/${fd}${resolved}`);
     } catch {
       return [];
     }
