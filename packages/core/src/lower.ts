@@ -36,7 +36,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
   const uuid = dashed(view.uuid ?? run.uuid);
   const cgroup = lowerCgroup(view.cgroup, host.cgroup, `tsnspawn-${view.machine}-${run.pid}`);
   const { privateNetwork } = view;
-  const filesystem = lowerEntries(view.entries, uuid, view.users, privateNetwork);
+  const filesystem = lowerEntries(view.entries, uuid, view.users, privateNetwork, view.root.changes);
   const root = lowerRoot(view.root, view.users);
   const users = view.users && lowerUsers(view.users, privateNetwork);
   const limits = lowerLimits(view);

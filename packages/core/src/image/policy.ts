@@ -53,7 +53,7 @@ export function parseImagePolicy(text: string): ImagePolicy {
   for (const word of text.split(':')) {
     const equals = word.indexOf('=');
     if (equals < 0) throw new Refusal(`${word || 'an empty rule'} is not of the form PARTITION=USE+USE`);
-    const name = word.slice(0, equals).trim();
+    const name = word.slice(0, equals);
     const rule = parseRule(word.slice(equals + 1));
     if (name === '') {
       if (otherwise !== undefined) throw new Refusal('two rules for all other partitions');
@@ -72,7 +72,7 @@ function parseRule(text: string): PartitionRule {
   const uses: PartitionUse[] = [];
   const types: string[] = [];
   const flags: { [name: string]: boolean[] } = { 'read-only': [], growfs: [] };
-  for (const word of text === '' || text === '-' ? [] : text.split('+').map((part) => part.trim())) {
+  for (const word of text === '' || text === '-' ? [] : text.split('+')) {
     const use = USES.find((known) => known === word);
     const flag = /^(read-only|growfs)-(on|off)$/.exec(word);
     if (use !== undefined) uses.push(use);

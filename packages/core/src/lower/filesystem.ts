@@ -2,7 +2,7 @@
 
 import { isUnder, lastComponent, parentOf } from '../paths';
 import { type MountFlag, type Slot, type Step, TREE_SLOT } from '../plan';
-import type { DeviceFilesystem, Entry, MountSource, UsersView } from '../view/model';
+import type { DeviceFilesystem, Entry, MountSource, RootView, UsersView } from '../view/model';
 import { INACCESSIBLE } from '../view/run';
 import { MAP, PROC, SYSFS } from './users';
 
@@ -23,8 +23,8 @@ export interface FilesystemSteps {
   readonly inside: readonly { readonly step: Step; readonly own: boolean }[];
 }
 
-/** Slot of the mount that takes the changes to a tree which is left alone. */
-export const CHANGES: Slot = 'changes';
+/** Slot of the directory that takes the changes to a tree which is left alone. */
+export const CHANGES_DIRECTORY: Slot = 'directory for changes';
 
 /** An empty directory that is there anyway: the whole sysfs stands here while its parts are taken out of it. */
 const SCRATCH = '/run/host/incoming';
@@ -33,12 +33,14 @@ const SCRATCH = '/run/host/incoming';
  * Lowers the entries in their order.
  *
  * @param uuid the machine id, dashed
+ * @param changes where the root's changes go, when they do not go into the tree
  */
 export function lowerEntries(
   entries: readonly Entry[],
   uuid: string,
   users: UsersView | undefined,
   ownNetwork: boolean,
+  changes: RootView['changes'],
 ): FilesystemSteps {
   const open: Step[] = [];
   const overlay: Step[] = [];
@@ -58,7 +60,7 @@ export function lowerEntries(
         break;
       }
       case 'device':
-        bind(openDevice(entry, users, open, overlay), false);
+        bind(openDevice(entry, users, changes, open, overlay), false);
         break;
       case 'overlay': {
         const steps = lowerOverlay(entry, index, users);
@@ -92,18 +94,28 @@ export function lowerEntries(
 function openDevice(
   entry: Extract<Entry, { kind: 'device' }>,
   users: UsersView | undefined,
+  changes: RootView['changes'],
   open: Step[],
   overlay: Step[],
 ): Slot {
   const mounted: Slot = `file system for ${entry.path}`;
   open.push(mountDevice(entry, mounted));
   if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: mounted, by: MAP });
-  if (entry.overlaid !== true) return mounted;
+  if (entry.overlaid !== true || changes === undefined) return mounted;
   const as: Slot = `overlay for ${entry.path}`;
+  const from: Slot = `changes for ${entry.path}`;
+  open.push(openChanges(changes, from));
   const name = entry.path.replaceAll('/', '-');
-  const upper = { from: CHANGES, directory: `upper${name}`, work: `work${name}` };
-  overlay.push({ op: 'overlay', lower: [mounted], upper, flags: [], as });
+  const upper = { from, directory: `upper${name}`, work: `work${name}` };
+  overlay.push({ op: 'overlay', lower: [mounted], upper, flags: entry.flags.filter((flag) => flag !== 'ro'), as });
   return as;
+}
+
+/** A mount of what takes changes: each overlay wants one of its own. */
+export function openChanges(changes: NonNullable<RootView['changes']>, as: Slot): Step {
+  if (changes.kind === 'memory') return { op: 'newMount', fs: 'tmpfs', flags: [], data: changes.data, as };
+  const source = { from: CHANGES_DIRECTORY, path: changes.path };
+  return { op: 'openTree', source, recursive: false, flags: [], as };
 }
 
 /** Types of file systems that belong to the user namespace of whoever mounts them. */

@@ -2,11 +2,17 @@
 
 import { type Slot, type Step, TREE_SLOT } from '../plan';
 import type { RootView, UsersView } from '../view/model';
-import { CHANGES, mountDevice } from './filesystem';
+import { CHANGES_DIRECTORY, mountDevice, openChanges } from './filesystem';
 import { MAP } from './users';
 
 /** Slot of the mount that becomes the root. */
 export const ROOT: Slot = 'root';
+
+/** An overlay has flags of its own: those of an image's mount would be lost. */
+const NO_DEVICES = ['nodev'] as const;
+
+/** Slot of the mount that takes the changes. */
+const CHANGES: Slot = 'changes';
 
 /** Names of the writable layer and its work directory, in the mount that takes the changes. */
 const UPPER = 'upper';
@@ -37,12 +43,15 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
 
   const overlay: Step[] = [];
   if (root.changes !== undefined) {
-    open.push(...openChanges(root.changes, users));
+    open.push(...makeChanges(root.changes, users));
     overlay.push({
       op: 'overlay',
       lower: [tree],
       upper: { from: CHANGES, directory: UPPER, work: WORK },
-      flags: root.readOnly && !shifts ? ['ro'] : [],
+      flags: [
+        ...(root.readOnly && !shifts ? (['ro'] as const) : []),
+        ...(root.base.kind === 'image' ? NO_DEVICES : []),
+      ],
       as: ROOT,
     });
     // what is only changed in its owner is not copied
@@ -76,16 +85,11 @@ function openBase({ base, readOnly, changes, usrOnly }: RootView, as: Slot): Ste
   ];
 }
 
-function openChanges(changes: NonNullable<RootView['changes']>, users: UsersView | undefined): Step[] {
-  if (changes.kind === 'memory') {
-    return [{ op: 'newMount', fs: 'tmpfs', flags: [], data: changes.data, as: CHANGES }];
-  }
-  const directory: Slot = 'directory for changes';
+function makeChanges(changes: NonNullable<RootView['changes']>, users: UsersView | undefined): Step[] {
+  const open = openChanges(changes, CHANGES);
+  if (changes.kind === 'memory') return [open];
   const { path } = changes;
-  return [
-    { op: 'tempDirectory', path, mode: 0o700, owner: users?.base ?? 0, as: directory },
-    { op: 'openTree', source: { from: directory, path }, recursive: false, flags: [], as: CHANGES },
-  ];
+  return [{ op: 'tempDirectory', path, mode: 0o700, owner: users?.base ?? 0, as: CHANGES_DIRECTORY }, open];
 }
 
 /** A second root, below the first: the first stays visible in it where that is wanted. */
