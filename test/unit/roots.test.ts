@@ -79,7 +79,7 @@ test('an overlay has its layers in the order given, the last one on top', () => 
     ['/', ''],
   ]);
   assert.is(overlay('--overlay=/a:/b:/c:/d')?.upper?.directory, 'c');
-  assert.match(overlay('--overlay=/a:/b:/c:/d')?.upper?.work ?? '', /^\.#c[0-9a-f]{16}$/);
+  assert.is(overlay('--overlay=/a:/b:/c:/d')?.upper?.work, '.#c.work');
   assert.is(overlay('--overlay-ro=/a:/b:/d')?.upper, undefined);
   assert.equal(opened('--overlay=+/a::/d')[0], [{ from: 'tree', path: '/a', inside: '/a' }, 'ro']);
   assert.is(stepsOf(planOf(['--overlay=/a::/d']).outer, 'tempDirectory').length, 1);

@@ -248,6 +248,7 @@ class Watch {
 
 /// What a reboot of the guest keeps goes when it has ended for good.
 void removeTempDirectories(const Plan& plan) {
+  removeWorkDirectories();
   for (uint32_t i = 0; i < plan.header().outerCount; i++)
     if (plan.outer()[i].op == wire::Op::kTempDirectory) removeTempDirectory(plan, plan.outer()[i]);
 }

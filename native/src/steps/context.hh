@@ -115,6 +115,8 @@ long setMountFlags(int mount, uint64_t flags);
 long leaveScratch(Context&);
 /// Makes every capability that is permitted effective.
 long raiseCapabilities();
+/// Removes the directories that overlays were worked in, when the guest has gone.
+void removeWorkDirectories();
 /// Removes what makeTempDirectory() made.
 void removeTempDirectory(const Plan&, const wire::Step&);
 /// A descriptor of Context::proc, or -errno.

@@ -5,6 +5,23 @@
 
 namespace {
 
+constexpr unsigned kMostOverlays = 64;
+/// The mounts with the writable layers, and in each the name of the directory that the kernel worked in.
+struct {
+  int mount;
+  const char* work;
+} writable[kMostOverlays];
+unsigned writableCount = 0;
+
+/// For removeWorkDirectories(): once for each, whatever the number of reboots.
+void remember(int mount, const char* work) {
+  for (unsigned i = 0; i < writableCount; i++)
+    if (writable[i].work == work) return;
+  if (writableCount == kMostOverlays) return;
+  long fd = sys::openat(mount, ".", O_RDONLY | O_DIRECTORY);
+  if (fd >= 0) writable[writableCount++] = {static_cast<int>(fd), work};
+}
+
 long attachTo(int mount, int dir, const char* name) {
   if (long error = sys::mkdirat(dir, name, 0755); error < 0) return error;
   return sys::moveMount(mount, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH);
@@ -76,6 +93,7 @@ long mountOverlay(Context& context, const wire::Step& step) {
   const char* upper = context.plan.text(step.s1);
   const char* work = context.plan.text(step.s2);
   if (result >= 0 && upper) {
+    remember(context.slots[step.from], work);
     result = attachTo(context.slots[step.from], layers.get(), "u");
     const char* const names[] = {upper, work};
     for (const char* name : names) {
@@ -91,4 +109,15 @@ long mountOverlay(Context& context, const wire::Step& step) {
   if (result < 0) return result;
   context.slots[step.as] = static_cast<int>(result);
   return setMountFlags(static_cast<int>(result), step.a);
+}
+
+void removeWorkDirectories() {
+  while (writableCount > 0) {
+    auto [mount, work] = writable[--writableCount];
+    sys::UniqueFd holder(mount);
+    sys::UniqueFd dir(sys::openat(mount, work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (!dir.ok()) continue;
+    removeBelow(dir.get(), true);
+    sys::unlinkat(mount, work, AT_REMOVEDIR);
+  }
 }

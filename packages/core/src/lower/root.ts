@@ -39,7 +39,7 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
     open.push({ op: 'shiftOwners', from: tree, path: '/', base: users.base });
   if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: tree, by: MAP });
   if (root.usrOnly !== undefined)
-    open.push({ op: 'newMount', fs: 'tmpfs', flags: [], data: root.usrOnly.data, as: ROOT });
+    open.push({ op: 'newMount', fs: 'tmpfs', flags: ['strictatime'], data: root.usrOnly.data, as: ROOT });
 
   const overlay: Step[] = [];
   if (root.changes !== undefined) {

@@ -100,8 +100,8 @@ function overlayEntry(mount: OverlayMount, setting: Setting): Entry {
   const common = { kind: 'overlay', path, lower: mount.lower.map(place) } as const;
   if (upper === undefined) return common;
   if (upper === 'temporary') return { ...common, upper: { temporary: temporaryDirectory(setting) } };
-  // beside the upper one: both must be on one mount
-  return { ...common, upper: place(upper), work: `.#${lastComponent(upper.path)}${setting.host.runId}` };
+  // beside the upper one: both must be on one mount. Always the same: what a killed machine has left is taken again
+  return { ...common, upper: place(upper), work: `.#${lastComponent(upper.path)}.work` };
 }
 
 /** The destination of a relative source that names none: where it is on the host. */

@@ -5,8 +5,8 @@ import type { ContainerSpec } from '../spec';
 import { imageRoot } from './image';
 import type { Entry, RootView } from './model';
 
-/** Sizes of what stands in for parts of the tree. */
-const VOLATILE_DATA = 'mode=0755,size=10%,nr_inodes=1m';
+/** What stands in for parts of the tree, as large as systemd-nspawn makes it. */
+const VOLATILE_DATA = 'mode=0755,size=25%,nr_inodes=1m';
 
 /** The root. What was asked to be forgotten goes into an overlay: in memory, or on the disk beside the tree. */
 export function rootView(spec: ContainerSpec, host: HostFacts, tree: TreeFacts, machine: string): RootView {
@@ -54,14 +54,12 @@ export function rootEntries(spec: ContainerSpec, tree: TreeFacts): Entry[] {
     case 'yes':
       return [
         ...Object.entries(tree.usrLinks ?? {}).map(([path, target]): Entry => ({ kind: 'link', path, target })),
-        // what base-files makes, and every program may expect
-        ...['/etc', '/var', '/home', '/mnt', '/opt', '/srv'].map(
-          (path): Entry => ({ kind: 'directory', path, mode: 0o755 }),
-        ),
-        { kind: 'directory', path: '/root', mode: 0o700 },
+        { kind: 'directory', path: '/etc', mode: 0o755 },
+        { kind: 'directory', path: '/var', mode: 0o755 },
+        { kind: 'directory', path: '/root', mode: 0o750 },
       ];
     case 'state':
-      return [{ kind: 'filesystem', path: '/var', type: 'tmpfs', flags: [], data: VOLATILE_DATA }];
+      return [{ kind: 'filesystem', path: '/var', type: 'tmpfs', flags: ['strictatime'], data: VOLATILE_DATA }];
     default:
       return [];
   }
