@@ -1,15 +1,13 @@
 // System call filters that are compiled for one launch: what --system-call-filter and capabilities open and close.
 
 import { execFileSync } from 'node:child_process';
-import { type CustomFilter, type LaunchPlan, UsageError } from '@tsnspawn/core';
+import { type LaunchPlan, UsageError } from '@tsnspawn/core';
 import { builtFile, requireFilters, seccompProgram } from '@tsnspawn/native';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ALLOW, type Answer, archs, builtIn, ENOSYS, EPERM, evaluate, X86, X86_64 } from '../support/bpf';
 import { needs, only } from '../support/needs';
-import { planOf } from '../unit/fixtures';
-
-const DEFAULT = ['sys_boot', 'sys_ptrace', 'sys_tty_config'];
+import { planOf, stepsOf } from '../unit/fixtures';
 
 /** Numbers on x86-64, x86, aarch64, arm. */
 const numbers = {
@@ -41,25 +39,34 @@ const numbers = {
 } as const;
 type Call = keyof typeof numbers;
 
-function custom(rules: readonly string[], capabilities: readonly string[] = DEFAULT): CustomFilter {
-  const read = (rule: string) => ({ deny: rule.startsWith('~'), names: rule.replace(/^~/, '').split(' ') });
-  return { filter: 'custom', capabilities, rules: rules.map(read) };
+/** What is loaded for a payload with these options. */
+function programs(...options: readonly string[]): Uint8Array[] {
+  return stepsOf(planOf([...options, 'true']).inner, 'seccomp').map(seccompProgram);
 }
 
-const program = (...rules: string[]): Uint8Array => seccompProgram(custom(rules));
+/** What is loaded with these rules. */
+const withRules = (...rules: readonly string[]) => programs(...rules.map((rule) => `--system-call-filter=${rule}`));
 
 /** The answers are these, on both architectures as far as they have the call. */
-function answers(bytes: Uint8Array, expected: { readonly [call in Call]?: Answer }): void {
+function answers(loaded: readonly Uint8Array[], expected: { readonly [call in Call]?: Answer }): void {
   for (const [name, answer] of Object.entries(expected)) {
     for (const arch of archs) {
       const number = numbers[name as Call][arch.column];
-      if (number !== undefined) assert.is(evaluate([bytes], arch.audit, number), answer, `${name} on ${arch.audit}`);
+      if (number !== undefined) assert.is(evaluate(loaded, arch.audit, number), answer, `${name} on ${arch.audit}`);
     }
   }
 }
 
-test('without a rule and with the default capabilities it is the built-in filter, byte for byte', () => {
-  assert.equal(Buffer.from(program()), builtIn('default'));
+test('without a rule and with the default capabilities they are the built-in ones', () => {
+  assert.equal(programs().map(Buffer.from), [builtIn('arguments'), builtIn('default')]);
+  assert.equal(programs('--capability=all').map(Buffer.from), [builtIn('arguments'), builtIn('privileged')]);
+});
+
+test('what is compiled for a launch is what the build compiles', () => {
+  const opened = (capabilities: readonly string[]) =>
+    Buffer.from(seccompProgram({ filter: 'opened', capabilities, names: [] }));
+  assert.equal(opened(['sys_boot', 'sys_ptrace', 'sys_tty_config']), builtIn('default'));
+  assert.equal(opened(OPENS.map(([capability]) => capability)), builtIn('privileged'));
 });
 
 const OPENS: readonly (readonly [capability: string, calls: readonly Call[]])[] = [
@@ -77,21 +84,26 @@ for (const [capability, calls] of OPENS) {
   test(`${capability} opens ${calls}, and they are closed without it`, () => {
     const open = Object.fromEntries(calls.map((call) => [call, ALLOW]));
     const closed = Object.fromEntries(calls.map((call) => [call, EPERM]));
-    answers(seccompProgram(custom([], [capability])), open);
+    const rest = OPENS.flatMap(([name, others]) => (name === capability ? [] : others));
+    const kept = `--capability=${capability}`;
     const others = OPENS.map(([name]) => name).filter((name) => name !== capability);
-    answers(seccompProgram(custom([], others)), closed);
+    answers(programs(kept), open);
+    answers(programs(kept, '--system-call-filter=bpf'), { ...open, bpf: ALLOW });
+    answers(programs('--capability=all', `--drop-capability=${capability}`), closed);
+    const alone = programs(kept, `--drop-capability=${others}`);
+    answers(alone, { ...open, ...Object.fromEntries(rest.map((call) => [call, EPERM])), getpid: ALLOW, bpf: EPERM });
   });
 }
 
 test('a call or a group is added to what is allowed, and nothing else with it', () => {
-  answers(program('bpf'), { bpf: ALLOW, keyctl: EPERM, getpid: ALLOW });
-  answers(program('@keyring', '@swap'), { keyctl: ALLOW, swapon: ALLOW, bpf: EPERM });
-  answers(program('@swap bpf'), { swapon: ALLOW, bpf: ALLOW, keyctl: EPERM });
+  answers(withRules('bpf'), { bpf: ALLOW, keyctl: EPERM, getpid: ALLOW });
+  answers(withRules('@keyring', '@swap'), { keyctl: ALLOW, swapon: ALLOW, bpf: EPERM });
+  answers(withRules('@swap bpf'), { swapon: ALLOW, bpf: ALLOW, keyctl: EPERM });
 });
 
 test('a call or a group is taken from what is allowed', () => {
-  answers(program('~mount'), { mount: EPERM, umount2: ALLOW, getpid: ALLOW });
-  answers(program('~@mount'), { mount: EPERM, umount2: EPERM, pivot_root: EPERM, getpid: ALLOW });
+  answers(withRules('~mount'), { mount: EPERM, umount2: ALLOW, getpid: ALLOW });
+  answers(withRules('~@mount'), { mount: EPERM, umount2: EPERM, pivot_root: EPERM, getpid: ALLOW });
 });
 
 test('of two rules the one that denies wins, in whatever order they stand', () => {
@@ -100,58 +112,64 @@ test('of two rules the one that denies wins, in whatever order they stand', () =
     ['~keyctl', '@keyring'],
     ['~@keyring', 'keyctl'],
   ]) {
-    answers(program(...rules), { keyctl: EPERM, getpid: ALLOW });
+    answers(withRules(...rules), { keyctl: EPERM, getpid: ALLOW });
   }
 });
 
 test('a group holds the members of the groups in it', () => {
-  answers(program('~@privileged'), { chown: EPERM, fchownat: EPERM, setuid: EPERM, capset: EPERM, reboot: EPERM });
-  answers(program('@privileged'), { swapon: ALLOW, open_by_handle_at: ALLOW, init_module: ALLOW, keyctl: EPERM });
-  answers(program('@system-service'), { keyctl: ALLOW, mlock: ALLOW, swapon: EPERM });
+  answers(withRules('~@privileged'), { chown: EPERM, fchownat: EPERM, setuid: EPERM, capset: EPERM, reboot: EPERM });
+  answers(withRules('@privileged'), { swapon: ALLOW, open_by_handle_at: ALLOW, init_module: ALLOW, keyctl: EPERM });
+  answers(withRules('@system-service'), { keyctl: ALLOW, mlock: ALLOW, swapon: EPERM });
 });
 
 test('@known opens everything that is known, and what nobody knows stays unknown', () => {
-  const bytes = program('@known');
-  answers(bytes, { keyctl: ALLOW, swapon: ALLOW, bpf: ALLOW, init_module: ALLOW, memfd_secret: ALLOW });
-  for (const { audit } of archs) assert.is(evaluate([bytes], audit, 2000), ENOSYS);
-  assert.is(evaluate([bytes], 0xc0000015, 1), ENOSYS);
+  const loaded = withRules('@known');
+  answers(loaded, { keyctl: ALLOW, swapon: ALLOW, bpf: ALLOW, init_module: ALLOW, memfd_secret: ALLOW });
+  for (const { audit } of archs) assert.is(evaluate(loaded, audit, 2000), ENOSYS);
+  assert.is(evaluate(loaded, 0xc0000015, 1), ENOSYS);
 });
 
 test('a call that is unknown to containers can be opened, or refused, by its name', () => {
-  answers(program(), { memfd_secret: ENOSYS });
-  answers(program('memfd_secret'), { memfd_secret: ALLOW });
-  answers(program('~memfd_secret'), { memfd_secret: EPERM });
+  answers(withRules(), { memfd_secret: ENOSYS });
+  answers(withRules('memfd_secret'), { memfd_secret: ALLOW });
+  answers(withRules('~memfd_secret'), { memfd_secret: EPERM });
+});
+
+test('a call of a dropped capability can be opened by its name', () => {
+  answers(programs('--drop-capability=sys_ptrace', '--system-call-filter=ptrace'), { ptrace: ALLOW, reboot: ALLOW });
+  answers(programs('--drop-capability=sys_ptrace', '--system-call-filter=bpf'), { ptrace: EPERM, bpf: ALLOW });
 });
 
 test('a call newer than libseccomp can be taken away, on the compat architecture too', () => {
   const [native, compat] = archs;
   const mseal = 462;
-  assert.is(evaluate([program()], native.audit, mseal), ALLOW);
-  assert.is(evaluate([program('~mseal')], native.audit, mseal), EPERM);
-  assert.is.not(evaluate([program('~mseal')], compat.audit, mseal), ALLOW);
+  assert.is(evaluate(programs(), native.audit, mseal), ALLOW);
+  assert.is(evaluate(withRules('~mseal'), native.audit, mseal), EPERM);
+  assert.is.not(evaluate(withRules('~mseal'), compat.audit, mseal), ALLOW);
 });
 
 const onX86 = only(test, needs('arch:x64'));
 
 onX86('x32 calls stay unknown, whatever is opened', () => {
   for (const number of [0, 39, 547]) {
-    assert.is(evaluate([program('@known')], X86_64.audit, 0x40000000 | number), ENOSYS);
+    assert.is(evaluate(withRules('@known'), X86_64.audit, 0x40000000 | number), ENOSYS);
   }
 });
 
 onX86('what a 32-bit program may not call it cannot reach through socketcall(2) or ipc(2) either', () => {
-  const socketcall = (bytes: Uint8Array, operation: bigint) => evaluate([bytes], X86.audit, 102, [operation, 0n]);
-  const ipc = (bytes: Uint8Array, operation: bigint) => evaluate([bytes], X86.audit, 117, [operation, 0n]);
+  const socketcall = (loaded: readonly Uint8Array[], operation: bigint) =>
+    evaluate(loaded, X86.audit, 102, [operation, 0n]);
+  const ipc = (loaded: readonly Uint8Array[], operation: bigint) => evaluate(loaded, X86.audit, 117, [operation, 0n]);
   const [SOCKET, BIND, MSGGET, SHMGET] = [1n, 2n, 13n, 23n];
-  answers(program('~socket'), { socket: EPERM, bind: ALLOW });
-  assert.is(socketcall(program('~socket'), SOCKET), EPERM);
-  assert.is(socketcall(program('~socket'), BIND), ALLOW);
-  assert.is(ipc(program('~msgget'), MSGGET), EPERM);
-  assert.is(ipc(program('~msgget'), SHMGET), ALLOW);
+  answers(withRules('~socket'), { socket: EPERM, bind: ALLOW });
+  assert.is(socketcall(withRules('~socket'), SOCKET), EPERM);
+  assert.is(socketcall(withRules('~socket'), BIND), ALLOW);
+  assert.is(ipc(withRules('~msgget'), MSGGET), EPERM);
+  assert.is(ipc(withRules('~msgget'), SHMGET), ALLOW);
   for (const operation of [SOCKET, BIND]) {
-    assert.is(socketcall(program(), operation), ALLOW);
-    assert.is(socketcall(program('~socketcall'), operation), EPERM);
-    assert.is(socketcall(program('~@network-io'), operation), EPERM);
+    assert.is(socketcall(withRules(), operation), ALLOW);
+    assert.is(socketcall(withRules('~socketcall'), operation), EPERM);
+    assert.is(socketcall(withRules('~@network-io'), operation), EPERM);
   }
 });
 

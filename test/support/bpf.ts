@@ -23,7 +23,8 @@ export const archs: readonly [Arch, Arch] = process.arch === 'arm64' ? [AARCH64,
 /** A program made at build time. */
 export const builtIn = (name: string): Buffer => readFileSync(`packages/native/build/seccomp-${name}.bpf`);
 
-/** What the kernel would answer to this call: the most restrictive of the programs' answers; an error beats "allow". */
+/** What the kernel would answer to this call: the most restrictive of the programs' answers. An error beats "allow", and of two
+ *  errors that of the program that was loaded last counts. */
 export function evaluate(
   together: readonly Uint8Array[],
   audit: number,
@@ -31,7 +32,7 @@ export function evaluate(
   args: readonly bigint[] = [],
 ): Answer {
   const answers = together.map((program) => run(program, audit, number, args));
-  return answers.find((answer) => answer !== ALLOW) ?? ALLOW;
+  return answers.findLast((answer) => answer !== ALLOW) ?? ALLOW;
 }
 
 /** Runs one program on the seccomp_data of the call. */

@@ -6,9 +6,9 @@ import * as assert from 'uvu/assert';
 import { renderPlan } from '../../packages/cli/src/render/plan';
 import { host, planOf, RUN, specIn, stepsOf, tree, viewOf } from './fixtures';
 
-const OPEN_BY_DEFAULT = ['sys_boot', 'sys_ptrace', 'sys_tty_config'];
 const filters = (...argv: string[]) => viewOf(argv).privileges.filters;
-const callFilter = (...argv: string[]) => filters(...argv).at(-1);
+/** Those that decide by the call. */
+const callFilters = (...argv: string[]) => filters(...argv).slice(1);
 
 /** The plan of a command line with variables in the caller's environment. */
 function planIn(env: { readonly [name: string]: string }, ...argv: string[]) {
@@ -31,49 +31,52 @@ test('--suppress-sync is loaded before the filter that could forbid it', () => {
   );
 });
 
-test('a capability that opens no calls needs no filter of its own', () => {
-  assert.equal(callFilter('--capability=wake_alarm,net_admin', '--drop-capability=mknod'), { filter: 'default' });
+test('a capability that opens no calls changes no filter', () => {
+  assert.equal(callFilters('--capability=wake_alarm,net_admin', '--drop-capability=mknod'), [{ filter: 'default' }]);
+  assert.equal(callFilters('--capability=sys_time', '--drop-capability=sys_time'), [{ filter: 'default' }]);
 });
 
-test('a capability that opens calls, or one that is dropped, makes a filter of its own', () => {
-  assert.equal(callFilter('--capability=sys_time,ipc_lock'), {
-    filter: 'custom',
-    capabilities: ['ipc_lock', 'sys_boot', 'sys_ptrace', 'sys_time', 'sys_tty_config'],
-    rules: [],
-  });
-  assert.equal(callFilter('--drop-capability=sys_ptrace'), {
-    filter: 'custom',
-    capabilities: ['sys_boot', 'sys_tty_config'],
-    rules: [],
-  });
-  const everything = callFilter('--capability=all');
-  assert.is(everything?.filter === 'custom' && everything.capabilities.length, 9);
-  assert.equal(callFilter('--drop-capability=all'), { filter: 'custom', capabilities: [], rules: [] });
-  assert.equal(callFilter('--capability=sys_time', '--drop-capability=sys_time'), { filter: 'default' });
-});
-
-test('the rules of --system-call-filter stand in the plan by name, in their order', () => {
-  assert.equal(callFilter('--system-call-filter=@keyring bpf', '--system-call-filter=~@mount'), {
-    filter: 'custom',
-    capabilities: OPEN_BY_DEFAULT,
-    rules: [
-      { deny: false, names: ['@keyring', 'bpf'] },
-      { deny: true, names: ['@mount'] },
+test('with other capabilities the calls of all are open, and those of the ones that are lacking closed', () => {
+  assert.equal(callFilters('--capability=all'), [{ filter: 'privileged' }]);
+  assert.equal(callFilters('--capability=all', '--drop-capability=sys_time,sys_boot'), [
+    { filter: 'privileged' },
+    { filter: 'closed', capabilities: ['sys_boot', 'sys_time'], names: [] },
+  ]);
+  assert.equal(callFilters('--drop-capability=sys_ptrace,sys_boot,sys_tty_config').at(-1), {
+    filter: 'closed',
+    capabilities: [
+      ...['ipc_lock', 'sys_boot', 'sys_module', 'sys_pacct', 'sys_ptrace'],
+      ...['sys_rawio', 'sys_time', 'sys_tty_config', 'syslog'],
     ],
+    names: [],
   });
 });
 
-test('--dry-run shows what a filter of its own lets pass', () => {
+test('the rules of --system-call-filter stand in the plan by name: what opens, and after it what closes', () => {
+  assert.equal(callFilters('--system-call-filter=@keyring bpf', '--system-call-filter=~@mount'), [
+    { filter: 'opened', capabilities: ['sys_boot', 'sys_ptrace', 'sys_tty_config'], names: ['@keyring', 'bpf'] },
+    { filter: 'closed', capabilities: [], names: ['@mount'] },
+  ]);
+  assert.equal(callFilters('--system-call-filter=~@mount', '--system-call-filter=~swapon'), [
+    { filter: 'default' },
+    { filter: 'closed', capabilities: [], names: ['@mount', 'swapon'] },
+  ]);
+  assert.equal(callFilters('--capability=sys_time', '--system-call-filter=bpf'), [
+    { filter: 'opened', capabilities: ['sys_boot', 'sys_ptrace', 'sys_time', 'sys_tty_config'], names: ['bpf'] },
+  ]);
+});
+
+test('--dry-run shows what filters open and close', () => {
   const text = renderPlan(planOf(['--system-call-filter=~@mount swapon', '--ambient-capability=net_raw', 'true']));
-  assert.match(text, "load the container's own system call filter\n");
-  assert.match(text, 'the calls of: every container sys_boot sys_ptrace sys_tty_config\n');
-  assert.match(text, 'without: @mount swapon\n');
+  assert.match(text, 'load the closed system call filter\n');
+  assert.match(text, ' calls: @mount swapon\n');
   assert.match(text, 'ambient: net_raw\n');
+  assert.match(renderPlan(planOf(['--capability=sys_time'])), 'calls of the capabilities: ipc_lock sys_module');
 });
 
 test('filters are the last thing before the exec: nothing has to pass them but that', () => {
   const ops = planOf(['--suppress-sync', '--system-call-filter=~@mount', 'true']).inner.map(({ op }) => op);
-  assert.equal(ops.slice(-4), ['seccomp', 'seccomp', 'seccomp', 'exec']);
+  assert.equal(ops.slice(-5), ['seccomp', 'seccomp', 'seccomp', 'seccomp', 'exec']);
 });
 
 test('SYSTEMD_SECCOMP=0 loads no filter, and what only a filter can do is then refused', () => {

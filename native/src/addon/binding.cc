@@ -31,6 +31,7 @@
 #include "plan/wire.hh"
 
 extern "C" const unsigned char tsnspawn_seccomp_default_start[], tsnspawn_seccomp_default_end[];
+extern "C" const unsigned char tsnspawn_seccomp_privileged_start[], tsnspawn_seccomp_privileged_end[];
 extern "C" const unsigned char tsnspawn_seccomp_arguments_start[], tsnspawn_seccomp_arguments_end[];
 extern "C" const unsigned char tsnspawn_seccomp_suppress_sync_start[], tsnspawn_seccomp_suppress_sync_end[];
 
@@ -475,6 +476,8 @@ Napi::Value seccompFilter(const Napi::CallbackInfo& info) {
   std::string name = text(info[0]);
   if (name == "suppress-sync")
     return bytes(info.Env(), tsnspawn_seccomp_suppress_sync_start, tsnspawn_seccomp_suppress_sync_end);
+  if (name == "privileged")
+    return bytes(info.Env(), tsnspawn_seccomp_privileged_start, tsnspawn_seccomp_privileged_end);
   if (name == "arguments") return bytes(info.Env(), tsnspawn_seccomp_arguments_start, tsnspawn_seccomp_arguments_end);
   return bytes(info.Env(), tsnspawn_seccomp_default_start, tsnspawn_seccomp_default_end);
 }

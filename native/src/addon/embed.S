@@ -14,6 +14,7 @@
     .section .rodata
 EMBED(tsnspawn_runner, "runner")
 EMBED(tsnspawn_seccomp_default, "seccomp-default.bpf")
+EMBED(tsnspawn_seccomp_privileged, "seccomp-privileged.bpf")
 EMBED(tsnspawn_seccomp_arguments, "seccomp-arguments.bpf")
 EMBED(tsnspawn_seccomp_suppress_sync, "seccomp-suppress-sync.bpf")
 

@@ -19,9 +19,10 @@ Napi::Value array(Napi::Env env, const seccomp::Names& names) {
   return list;
 }
 
-/// compile(capabilities, allow, deny) → the program
+/// compile(opens, capabilities, names) → the program that opens, or the one that closes these
 Napi::Value compile(const Napi::CallbackInfo& info) {
-  const auto program = seccomp::compileCalls(strings(info[0]), strings(info[1]), strings(info[2]));
+  const auto compile = info[0].ToBoolean() ? seccomp::compileOpen : seccomp::compileClosed;
+  const auto program = compile(strings(info[1]), strings(info[2]));
   if (program.failure.empty()) return Napi::Buffer<char>::Copy(info.Env(), program.bytes.data(), program.bytes.size());
   Napi::Error::New(info.Env(), program.failure).ThrowAsJavaScriptException();
   return info.Env().Undefined();

@@ -23,12 +23,6 @@ constexpr uint32_t kCompatArch = SCMP_ARCH_ARM;
 #error "the system call filter knows x86-64 and aarch64 so far"
 #endif
 
-// 32-bit x86 has one call for all of these beside those of their own; its first argument says which is meant.
-constexpr const char* kSocketcall =
-    "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg recvmsg send sendmmsg "
-    "sendmsg sendto setsockopt shutdown socket socketpair";
-constexpr const char* kIpc = "msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget";
-
 Names words(const char* text) {
   std::istringstream stream(text);
   Names list;
@@ -46,11 +40,8 @@ void expand(const std::string& name, std::set<std::string>& into) {
       for (const std::string& member : words(group.members)) expand(member, into);
 }
 
-std::set<std::string> expandAll(const Names& names) {
-  std::set<std::string> calls;
-  for (const std::string& name : names)
-    if (auto members = membersOf(name)) calls.insert(members->begin(), members->end());
-  return calls;
+bool contains(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 /// What is open to a container or known to be closed to it: every call with an answer of its own.
@@ -80,6 +71,11 @@ int recentNumber(const std::string& name) {
   return kNoSuchCall;
 }
 
+void insertAll(const Names& names, std::set<std::string>& calls) {
+  for (const std::string& name : names)
+    if (auto members = membersOf(name)) calls.insert(members->begin(), members->end());
+}
+
 }  // namespace
 
 std::optional<Names> membersOf(const std::string& name) {
@@ -104,41 +100,40 @@ Names allNames() {
   return names;
 }
 
-Program compileCalls(const Names& capabilities, const Names& allow, const Names& deny) {
-  std::set<std::string> open = expandAll(allow);
-  for (const Opening& opening : kOpenings) {
-    if (opening.capability &&
-        std::find(capabilities.begin(), capabilities.end(), opening.capability) == capabilities.end())
-      continue;
-    for (const std::string& name : words(opening.members)) expand(name, open);
-  }
-  const std::set<std::string> closed = expandAll(deny);
+Names allCapabilities() {
+  Names names;
+  for (const Opening& opening : kOpenings)
+    if (opening.capability) names.emplace_back(opening.capability);
+  return names;
+}
+
+Program compileOpen(const Names& capabilities, const Names& more) {
+  std::set<std::string> open;
+  for (const Opening& opening : kOpenings)
+    if (!opening.capability || contains(capabilities, opening.capability)) insertAll(words(opening.members), open);
+  insertAll(more, open);
   std::set<std::string> calls = answered();
   calls.insert(open.begin(), open.end());
-  calls.insert(closed.begin(), closed.end());
-  for (const auto& [whole, parts] : {std::pair{"socketcall", kSocketcall}, std::pair{"ipc", kIpc}}) {
-    const Names list = words(parts);
-    // Without a rule for the whole, libseccomp gives each of its parts there the answer that the part has elsewhere.
-    if (!closed.count(whole) &&
-        std::any_of(list.begin(), list.end(), [&](const std::string& part) { return closed.count(part) > 0; }))
-      calls.erase(whole);
-  }
 
   Builder program(SCMP_ACT_ERRNO(ENOSYS), SCMP_ACT_ERRNO(ENOSYS));
-  // Only on the native architecture libseccomp takes a number without a name. On the other one, a call newer than this
-  // libseccomp does not exist; a C library then falls back to older ones.
-  for (const bool resolved : {false, true}) {
-    if (resolved) program.addCompat();
-    for (const std::string& name : calls) {
-      const int call = seccomp_syscall_resolve_name(name.c_str());
-      if ((call != __NR_SCMP_ERROR) != resolved) continue;
-      const int number = resolved ? call : recentNumber(name);
-      if (!resolved && number == kElsewhere) continue;
-      // A name that nobody knows is a typing error in the table.
-      if (!resolved && number == kNoSuchCall) return {{}, "no such system call: " + name};
-      const bool allowed = open.count(name) && !closed.count(name);
-      program.add(allowed ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM), number);
-    }
+  for (const bool compat : {false, true}) {
+    if (compat) program.addCompat();
+    for (const std::string& name : calls)
+      program.add(open.count(name) ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM), name, compat);
+  }
+  return program.finish();
+}
+
+Program compileClosed(const Names& capabilities, const Names& names) {
+  std::set<std::string> closed;
+  for (const Opening& opening : kOpenings)
+    if (opening.capability && contains(capabilities, opening.capability)) insertAll(words(opening.members), closed);
+  insertAll(names, closed);
+
+  Builder program(SCMP_ACT_ALLOW, SCMP_ACT_ALLOW);
+  for (const bool compat : {false, true}) {
+    if (compat) program.addCompat();
+    for (const std::string& name : closed) program.add(SCMP_ACT_ERRNO(EPERM), name, compat);
   }
   return program.finish();
 }
@@ -150,6 +145,18 @@ Builder::Builder(uint32_t call, uint32_t arch) : context_(seccomp_init(call)) {
 }
 
 void Builder::addCompat() { check(seccomp_arch_add(context_, kCompatArch), "compat architecture"); }
+
+void Builder::add(uint32_t action, const std::string& name, bool compat) {
+  const int call = seccomp_syscall_resolve_name(name.c_str());
+  // Only while the native architecture is alone libseccomp takes a number without a name. On the other one, a call newer
+  // than this libseccomp does not exist; a C library then falls back to older ones.
+  if ((call != __NR_SCMP_ERROR) != compat) return;
+  const int number = compat ? call : recentNumber(name);
+  if (number == kElsewhere) return;
+  // A name that nobody knows is a typing error in the table.
+  check(number == kNoSuchCall && !compat ? -EINVAL : 0, name);
+  add(action, number);
+}
 
 void Builder::add(uint32_t action, int call, const std::vector<scmp_arg_cmp>& arguments) {
   if (!failure_.empty()) return;

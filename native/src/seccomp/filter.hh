@@ -25,9 +25,15 @@ struct Program {
   std::string failure;
 };
 
-/// What a container may call that keeps these `capabilities` (lower case, without CAP_), with the names and @groups of
-/// `allow` beside that and those of `deny` never.
-Program compileCalls(const Names& capabilities, const Names& allow, const Names& deny);
+/// The capabilities that open calls: lower case, without CAP_.
+Names allCapabilities();
+
+/// What a container may call that keeps these `capabilities`: everything else fails. `more` are names and @groups that are
+/// allowed besides.
+Program compileOpen(const Names& capabilities, const Names& more);
+
+/// Refuses the calls that these `capabilities` open, and those of these names and @groups; all else passes.
+Program compileClosed(const Names& capabilities, const Names& names);
 
 /// A program under construction, for the native architecture and, after addCompat(), for the 32-bit one too. The first
 /// failure is kept, and what follows it does nothing.
@@ -41,6 +47,9 @@ class Builder {
 
   /// The rules that follow are for both architectures, as far as each has the call.
   void addCompat();
+  /// A whole call by its name. Each is to be added twice: for libseccomp's own sake, those that it does not know have to come
+  /// before the others, while there is no `compat` architecture yet.
+  void add(uint32_t action, const std::string& name, bool compat);
   void add(uint32_t action, int call, const std::vector<scmp_arg_cmp>& arguments = {});
   Program finish();
 

@@ -2,6 +2,7 @@
 // sock_filter that seccomp(2) takes.
 //
 //   seccomp-default default          what a container may call while it keeps the default capabilities
+//   seccomp-default privileged       the same while it keeps all that open calls; what it lacks, a second one closes
 //   seccomp-default arguments        which arguments it may not use in these calls
 //   seccomp-default suppress-sync    turns everything that waits for the disk into a success that did nothing
 //
@@ -25,7 +26,7 @@ using seccomp::Builder;
 using seccomp::Program;
 
 // Those that open calls and that a container keeps unless told otherwise (packages/core/src/view/privileges.ts).
-Program defaultProgram() { return seccomp::compileCalls({"sys_boot", "sys_ptrace", "sys_tty_config"}, {}, {}); }
+Program defaultProgram() { return seccomp::compileOpen({"sys_boot", "sys_ptrace", "sys_tty_config"}, {}); }
 
 // Rules compare the low half of an argument only: the kernel looks at no more of an int, so a filter that compared all 64
 // bits would let garbage above pass.
@@ -72,9 +73,10 @@ Program suppressSyncProgram() {
 int main(int argc, char** argv) {
   const std::string which = argc == 2 ? argv[1] : "";
   const Program program = which == "default"         ? defaultProgram()
+                          : which == "privileged"    ? seccomp::compileOpen(seccomp::allCapabilities(), {})
                           : which == "arguments"     ? argumentsProgram()
                           : which == "suppress-sync" ? suppressSyncProgram()
-                                                     : Program{{}, "usage: default|arguments|suppress-sync"};
+                                                     : Program{{}, "usage: default|privileged|arguments|suppress-sync"};
   if (!program.failure.empty()) {
     fprintf(stderr, "seccomp-default: %s\n", program.failure.c_str());
     return 1;

@@ -3,7 +3,6 @@
 // flags have names here and become numbers only in the encoder (packages/native/src/encode.ts).
 
 import type { RLIMITS } from './rlimits';
-import type { FilterRule } from './spec';
 
 /** Namespaces a clone can make, by the names of namespaces(7). */
 export type Namespace = 'mnt' | 'pid' | 'uts' | 'ipc' | 'net' | 'user' | 'cgroup';
@@ -220,8 +219,7 @@ export type Step =
   | { readonly op: 'chdir'; readonly path?: string }
   /** The SELinux label of what is executed next: /proc/self/attr/exec. */
   | { readonly op: 'execLabel'; readonly label: string }
-  /** Load a seccomp filter. `default` decides by the call, `arguments` by its arguments; these are made at build time, and
-   *  `custom` is compiled when the plan is encoded. */
+  /** Load a seccomp filter. `opened` and `closed` are compiled when the plan is encoded, the others are made at build time. */
   | ({ readonly op: 'seccomp' } & SeccompFilter)
   /** Replace this process by the payload: the first of `candidates` that exists. A name without a slash is searched in
    *  the PATH of `env`, inside the guest. `userShell`: the looked-up user's shell comes first, and argv[0] gets a leading -. */
@@ -235,16 +233,20 @@ export type Step =
       readonly env: readonly string[];
     };
 
-/** `custom` takes the place of `default`: beside the calls open to every container, it allows those of the capabilities and of
- *  the rules that allow, and never those of the rules that deny. */
-export interface CustomFilter {
-  readonly filter: 'custom';
-  /** the kept ones of those that open calls */
-  readonly capabilities: readonly string[];
-  readonly rules: readonly FilterRule[];
-}
-
-export type SeccompFilter = { readonly filter: 'default' | 'arguments' | 'suppress-sync' } | CustomFilter;
+/**
+ * A filter of system calls. One of the first three decides what may be called at all: `default` with the default capabilities,
+ * `privileged` with all that open calls, `opened` with these, and by name. The others take from that: `closed` the calls of
+ * capabilities, and by name; `arguments` the use of some arguments; `suppress-sync` makes of a sync a success that did nothing.
+ * Of several answers the kernel takes the most restrictive one.
+ */
+export type SeccompFilter =
+  | { readonly filter: 'default' | 'privileged' | 'arguments' | 'suppress-sync' }
+  | {
+      readonly filter: 'opened' | 'closed';
+      readonly capabilities: readonly string[];
+      /** of calls and @groups */
+      readonly names: readonly string[];
+    };
 
 export type Op = Step['op'];
 

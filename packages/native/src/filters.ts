@@ -6,7 +6,7 @@ import { addon, builtFile } from './addon';
 
 /** What native/src/seccomp/binding.cc exports. */
 interface Compiler {
-  compile(capabilities: readonly string[], allow: readonly string[], deny: readonly string[]): Buffer;
+  compile(opens: boolean, capabilities: readonly string[], names: readonly string[]): Buffer;
   /** the calls that a name or @group stands for, or undefined where there is none of that name */
   members(name: string): string[] | undefined;
   names(): string[];
@@ -51,10 +51,8 @@ function compiler(): Compiler {
  */
 export function requireFilters(plan: LaunchPlan): void {
   for (const step of plan.inner) {
-    if (step.op !== 'seccomp' || step.filter !== 'custom') continue;
-    for (const { deny, names } of step.rules) {
-      for (const name of names) requireName(name, deny, plan.stub);
-    }
+    if (step.op !== 'seccomp' || !('names' in step)) continue;
+    for (const name of step.names) requireName(name, step.filter === 'closed', plan.stub);
   }
 }
 
@@ -87,8 +85,6 @@ function requireName(name: string, deny: boolean, stub: boolean): void {
 
 /** The instructions of a filter, as seccomp(2) takes them. */
 export function seccompProgram(filter: SeccompFilter): Uint8Array {
-  if (filter.filter !== 'custom') return addon().seccompFilter(filter.filter);
-  const names = (deny: boolean): string[] =>
-    filter.rules.filter((rule) => rule.deny === deny).flatMap((rule) => rule.names);
-  return compiler().compile(filter.capabilities, names(false), names(true));
+  if (!('names' in filter)) return addon().seccompFilter(filter.filter);
+  return compiler().compile(filter.filter === 'opened', filter.capabilities, filter.names);
 }

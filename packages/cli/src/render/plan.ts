@@ -50,10 +50,10 @@ function details(step: Step): string[] {
         ...(step.noNewPrivileges ? ['no new privileges'] : []),
       ];
     case 'seccomp':
-      if (step.filter !== 'custom') return [];
+      if (!('names' in step)) return [];
       return [
-        ...wrap('the calls of:', ['every container', ...step.capabilities]),
-        ...step.rules.flatMap(({ deny, names }) => wrap(deny ? 'without:' : 'and:', names)),
+        ...(step.capabilities.length > 0 ? wrap('calls of the capabilities:', step.capabilities) : []),
+        ...(step.names.length > 0 ? wrap('calls:', step.names) : []),
       ];
     case 'exec':
       return [

@@ -20,6 +20,8 @@ const OPENING = [
   'syslog',
 ] as const satisfies readonly Capability[];
 
+const DEFAULT: ReadonlySet<string> = new Set(DEFAULT_CAPABILITIES);
+
 /** True when the caller may make mount namespaces in the host's user namespace. */
 function isPrivileged(host: HostFacts): boolean {
   return host.capabilities.permitted.includes('sys_admin');
@@ -66,7 +68,7 @@ export function requirePrivileges(host: HostFacts): void {
 export function privilegesOf(spec: ContainerSpec, host: HostFacts): ContainerView['privileges'] {
   requireSelinux(spec, host);
   const available = new Set(grantable(host));
-  const wanted = new Set<string>(DEFAULT_CAPABILITIES);
+  const wanted = new Set(DEFAULT);
   if (spec.network.private) wanted.add('net_admin');
   for (const name of spec.addCapabilities) for (const one of name === 'all' ? CAPABILITIES : [name]) wanted.add(one);
   for (const name of spec.dropCapabilities) {
@@ -103,19 +105,30 @@ function ambientOf(spec: ContainerSpec, retained: ReadonlySet<string>): string[]
 }
 
 /**
- * The filters in the order in which they are loaded: once the one that decides by the call is in force, it decides whether
- * another may still be loaded. A capability counts as it was asked for: whether the caller has it the kernel sees for itself.
+ * The filters in the order in which they are loaded: what closes calls comes last, as it could close the loading of another one.
+ * A capability counts as it was asked for: whether the caller has it the kernel sees for itself.
  */
 function filtersOf(spec: ContainerSpec, wanted: ReadonlySet<string>): SeccompFilter[] {
-  const { systemCallFilter: rules } = spec;
   if (!spec.seccomp) return [];
-  const opening = OPENING.filter((name) => wanted.has(name));
-  const asBuilt = OPENING.filter((name) => (DEFAULT_CAPABILITIES as readonly string[]).includes(name));
-  const builtIn = rules.length === 0 && opening.join() === asBuilt.join();
+  const named = (deny: boolean): string[] =>
+    spec.systemCallFilter.filter((rule) => rule.deny === deny).flatMap(({ names }) => names);
+  const kept = OPENING.filter((name) => wanted.has(name));
+  const lacking = OPENING.filter((name) => !wanted.has(name));
+  const asBuilt = OPENING.every((name) => wanted.has(name) === DEFAULT.has(name));
+  const names = named(false);
+  // compiling all that is open takes milliseconds: it is done for names only, and capabilities are closed one by one
+  const open: SeccompFilter =
+    names.length > 0 ? { filter: 'opened', capabilities: kept, names } : { filter: asBuilt ? 'default' : 'privileged' };
+  const closed = {
+    filter: 'closed',
+    capabilities: open.filter === 'privileged' ? lacking : [],
+    names: named(true),
+  } as const;
   return [
     ...(spec.suppressSync ? [{ filter: 'suppress-sync' } as const] : []),
     { filter: 'arguments' },
-    builtIn ? { filter: 'default' } : { filter: 'custom', capabilities: opening, rules },
+    open,
+    ...(closed.capabilities.length + closed.names.length > 0 ? [closed] : []),
   ];
 }
 
