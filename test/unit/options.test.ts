@@ -1,7 +1,7 @@
-import { OPTIONS, parseArguments, UsageError } from '@tsnspawn/core';
+import { OPTIONS, parseArguments, UsageError, view } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { spec, specIn } from './fixtures';
+import { host, spec, specIn, tree } from './fixtures';
 
 function refused(argv: readonly string[], message: RegExp, hint?: RegExp): void {
   try {
@@ -123,6 +123,44 @@ test('variables of systemd-nspawn users are understood', () => {
     () => specIn({ SYSTEMD_NSPAWN_TMPFS_TMP: 'maybe' }),
     /'maybe' for the variable SYSTEMD_NSPAWN_TMPFS_TMP/,
   );
+});
+
+test('SYSTEMD_NSPAWN_CONTAINER_SERVICE is what the guest takes its manager for, and a single word', () => {
+  const guest = view(specIn({ SYSTEMD_NSPAWN_CONTAINER_SERVICE: 'systemd-nspawn' }), host(), tree());
+  assert.ok(guest.environment.some(({ name, value }) => name === 'container' && value === 'systemd-nspawn'));
+  const file = guest.entries.find(({ path }) => path === '/run/host/container-manager');
+  assert.is(file?.kind === 'file' && file.content, 'systemd-nspawn\n');
+  for (const value of ['', 'two words', 'a\nb'])
+    assert.throws(
+      () => specIn({ SYSTEMD_NSPAWN_CONTAINER_SERVICE: value }),
+      /SYSTEMD_NSPAWN_CONTAINER_SERVICE: not a word/,
+    );
+});
+
+test('SYSTEMD_NSPAWN_SHARE_SYSTEM stands for the three of SYSTEMD_NSPAWN_SHARE_NS_*', () => {
+  assert.equal(specIn({ SYSTEMD_NSPAWN_SHARE_SYSTEM: '1' }).sharedNamespaces, ['ipc', 'pid', 'uts']);
+  assert.equal(specIn({ SYSTEMD_NSPAWN_SHARE_NS_UTS: 'yes' }).sharedNamespaces, ['uts']);
+});
+
+test('SYSTEMD_LOG_LEVEL above info is as quiet as --quiet', () => {
+  const quiet = (level: string) => {
+    const invocation = parseArguments([], { SYSTEMD_LOG_LEVEL: level });
+    return invocation.kind === 'launch' && invocation.quiet;
+  };
+  assert.equal(['warning', '4', 'err', 'info', 'debug', '7', ''].map(quiet), [
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('-x --template=P without a tree of its own is -x -D P', () => {
+  const { directory, template, ephemeral } = spec('-x', '--template=/p');
+  assert.equal([directory, template, ephemeral], ['/p', undefined, true]);
 });
 
 test('every row of the table has a name of its own, a help text, and what its kind of value needs', () => {

@@ -1,8 +1,7 @@
 // The launch: command line → spec → view → plan → guest. It is timed in milliseconds, so nothing is done before it is needed,
 // and what other commands need (clipanion, archives, http) is in another bundle.
 
-import { existsSync, realpathSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { closeSync, existsSync, statSync } from 'node:fs';
 import {
   BindError,
   boots,
@@ -15,14 +14,9 @@ import {
   isTsnspawnError,
   type LaunchPlan,
   lower,
-  mergeSettings,
-  nameFromPath,
   parseArguments,
-  readSettings,
   refuseConflicts,
   requirePrivileges,
-  type Settings,
-  TreeError,
   type TreeFacts,
   view,
 } from '@tsnspawn/core';
@@ -42,6 +36,7 @@ import {
   supervise,
   type Wishes,
 } from '@tsnspawn/runtime';
+import { withPlace, withSettingsFile, withTree } from './place';
 import { renderHelp, renderList } from './render/help';
 import { renderPlan } from './render/plan';
 import { type Output, STDIO } from './stdio';
@@ -51,9 +46,9 @@ import { VERSION } from './version';
 export interface Runtime {
   readonly probeHost: () => HostFacts;
   readonly probeTree: (directory: string, boots: boolean) => TreeFacts;
-  /** the settings file of the machine of this name, whose tree or image is at this absolute path */
   /** the tree in a disk image */
   readonly openImage: (path: string, options: ImageOptions) => OpenedMachineImage;
+  /** the settings file of the machine of this name, whose tree or image is at this absolute path */
   readonly findSettings: (name: string, place: string) => FoundSettings | undefined;
   /** the exit status; the real one never returns, because this process becomes another program */
   readonly supervise: (plan: LaunchPlan, options: SuperviseOptions) => number;
@@ -61,17 +56,6 @@ export interface Runtime {
 
 /** Width of what is printed where there is no terminal. */
 const DEFAULT_COLUMNS = 80;
-
-/** Where the tree of a machine is looked for when only its name is given (machinectl(1), FILES AND DIRECTORIES). */
-export const MACHINES = [
-  '/etc/machines',
-  '/run/machines',
-  '/var/lib/machines',
-  '/usr/local/lib/machines',
-  '/usr/lib/machines',
-];
-/** Where the tree of a new machine is made. */
-const NEW_MACHINES = '/var/lib/machines';
 
 /**
  * Runs `tsnspawn [OPTIONS] [COMMAND...]` from its arguments to its exit status. Every error is told on standard error and ends
@@ -95,7 +79,12 @@ export async function launch(
 }
 
 async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Output, runtime: Runtime): Promise<number> {
-  const invocation = parseArguments(argv, env, (said) => withSettingsFile(said, output, runtime));
+  const say = (line: string): void => output.err(`${line}\n`);
+  const warn = (text: string): void => {
+    // a launch that failed at a step comes by here again, to find the words for that
+    if (!explainsFailure()) say(`tsnspawn: warning: ${text}`);
+  };
+  const invocation = parseArguments(argv, env, (said) => withSettingsFile(said, runtime.findSettings, warn));
   switch (invocation.kind) {
     case 'help':
       output.out(renderHelp(Number(env.COLUMNS) || output.columns || DEFAULT_COLUMNS));
@@ -109,12 +98,14 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     case 'launch':
       break;
   }
-  const { spec, quiet, dryRun } = invocation;
-  const warn = (text: string): void => {
-    // a launch that failed at a step comes by here again, to find the words for that
-    if (!quiet && !explainsFailure()) output.err(`tsnspawn: warning: ${text}\n`);
+  const { quiet, dryRun } = invocation;
+  const onlyLook = dryRun !== undefined;
+  const tryOut = (spec: ContainerSpec): void => {
+    const { handed } = prepare(spec, onlyLook, runtime, () => {});
+    for (const fd of handed.values()) closeSync(fd);
   };
-  const { tree, container, plan, handed, held } = prepare(spec, dryRun !== undefined, runtime, warn);
+  const spec = await withTree(invocation.spec, onlyLook, tryOut, quiet ? () => {} : say);
+  const { tree, container, plan, handed, held } = prepare(spec, onlyLook, runtime, quiet ? () => {} : warn);
   if (dryRun !== undefined) {
     output.out(dryRun === 'json' ? `${JSON.stringify(plan, null, 2)}\n` : renderPlan(plan));
     return 0;
@@ -127,29 +118,8 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     lock: spec.lock,
     quiet,
     notifyReady: container.notifyReady,
-    say: (line) => output.err(`${line}\n`),
+    say,
   });
-}
-
-/** The command line with what the settings file of the machine adds to it, or with --settings=override puts in its place. */
-function withSettingsFile(given: Settings, output: Output, runtime: Pick<Runtime, 'findSettings'>): Settings {
-  const said = given.machine === undefined ? given : { ...given, ...placeOfMachine(given.machine, given) };
-  if (said.settings === false) return said;
-  const { name, place } = identityOf(said);
-  const found = name === '' ? undefined : runtime.findSettings(name, place);
-  if (found === undefined) return said;
-  const { settings, warnings } = readSettings(said.settings === 'trusted' ? { ...found, trusted: true } : found);
-  // a launch that failed at a step comes by here again, to find the words for that
-  if (!explainsFailure()) for (const warning of warnings) output.err(`tsnspawn: warning: ${warning}\n`);
-  return said.settings === 'override' ? mergeSettings(settings, said) : mergeSettings(said, settings);
-}
-
-/** The name by which the machine's settings are filed, and where its tree or image is, absolute. */
-function identityOf({ machine, directory, image }: Settings): { readonly name: string; readonly place: string } {
-  const given = image ?? directory ?? '.';
-  // what comes before `..` may be a link: only the kernel knows where that leads
-  const place = given.split('/').includes('..') && existsSync(given) ? realpathSync(given) : resolve(given);
-  return { name: machine ?? nameFromPath(image === undefined ? place : place.replace(/\.raw$/, '')), place };
 }
 
 /** A launch that could be carried out. */
@@ -176,10 +146,7 @@ export function prepare(
 ): Prepared {
   refuseConflicts(spec);
   const usual = runtime.probeHost();
-  const { image, directory = '.' } = {
-    ...spec,
-    ...(spec.machine === undefined ? {} : placeOfMachine(spec.machine, spec)),
-  };
+  const { image, directory = '.' } = withPlace(spec);
   // a look into an image takes a mount
   if (!onlyLook || image !== undefined) requirePrivileges(usual);
   const opened =
@@ -198,24 +165,6 @@ export function prepare(
 export function openImage(path: string, options: ImageOptions): OpenedMachineImage {
   const bundle = require('./image.cjs') as { openImage: Runtime['openImage'] };
   return bundle.openImage(path, options);
-}
-
-/** Where the tree or image of a machine is, when nothing but its name is given. */
-function placeOfMachine(
-  machine: string,
-  { directory, image, template }: Pick<ContainerSpec, 'directory' | 'image' | 'template'>,
-): { readonly directory?: string; readonly image?: string } {
-  if (directory !== undefined || image !== undefined) return {};
-  if (template !== undefined) return { directory: join(NEW_MACHINES, machine) };
-  for (const place of MACHINES) {
-    const path = join(place, machine);
-    if (existsSync(path)) return { directory: path };
-    if (existsSync(`${path}.raw`)) return { image: `${path}.raw` };
-  }
-  throw new TreeError(`there is no tree for the machine ${machine}`, {
-    option: '--machine',
-    hint: `looked in ${MACHINES.join(', ')}; name another place with --directory`,
-  });
 }
 
 /** Refuses a bind of something that is not there while nothing has been started. */

@@ -24,6 +24,7 @@ export * from './signals';
 export * from './spec';
 export { CONSOLES, cleanHostname, OWNERSHIPS, type ValueKind } from './values';
 export { RESOLV_CONF_MODES, TIMEZONE_MODES } from './values/host';
+export { compareVersions, newestVersion } from './versions';
 export { view } from './view';
 export { deviceOptions } from './view/image';
 export type * from './view/model';

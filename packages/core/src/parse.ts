@@ -77,6 +77,7 @@ export function specFrom(settings: Settings, env: Environment): ContainerSpec {
     ...present('imagePolicy', settings.imagePolicy),
     askPassword: settings.noAskPassword !== true,
     ...present('machine', settings.machine),
+    ...present('manager', managerFrom(env)),
     start: settings.boot === true ? 'boot' : settings.asPid2 === true ? 'pid2' : 'pid1',
     command: settings.parameters ?? [],
     ...present('user', settings.user),
@@ -160,6 +161,12 @@ function networkFrom(settings: Settings): NetworkSpec {
 
 function cpusOf(settings: Settings): readonly number[] | undefined {
   return settings.cpuAffinity && [...new Set(settings.cpuAffinity.flat())].sort((a, b) => a - b);
+}
+
+/** A word: it goes into a variable, and into a file of one line. */
+function managerFrom({ SYSTEMD_NSPAWN_CONTAINER_SERVICE: name }: Environment): string | undefined {
+  if (name === undefined || /^[!-~]+$/.test(name)) return name;
+  throw new UsageError(`bad value '${name}' for the variable SYSTEMD_NSPAWN_CONTAINER_SERVICE: not a word`);
 }
 
 function apiVfsWritable(env: Environment): boolean | 'network' {

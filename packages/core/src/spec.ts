@@ -163,6 +163,8 @@ export interface ContainerSpec {
   readonly imagePolicy?: ImagePolicy;
   /** machine name; without it made from the last component of the tree's path */
   readonly machine?: string;
+  /** what the guest takes its container manager for ($container); without it `tsnspawn` */
+  readonly manager?: string;
   readonly start: StartMode;
   /** the command and its arguments; with `boot` the arguments of init */
   readonly command: readonly string[];

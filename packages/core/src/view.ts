@@ -76,7 +76,7 @@ function entriesOf(
   return [
     procEntry(),
     ...devEntries(host),
-    ...runEntries(host),
+    ...runEntries(spec, host),
     ...procCovers(spec),
     ...sysEntries(spec, host),
     ...tmpEntries(spec, places.readOnly),

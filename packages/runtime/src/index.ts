@@ -2,6 +2,8 @@ export { exitNow, explainsFailure, requireFilters } from '@tsnspawn/native';
 export type { Held } from './held';
 export type { ImageOptions, OpenedMachineImage } from './image';
 export { type Machine, type MachineEnd, type MachineOptions, startMachine } from './machine';
+export { populate } from './place/template';
+export { pickVersion } from './place/version';
 export { probeHost, randomUuid } from './probe/host';
 export { parseMountinfo } from './probe/mountinfo';
 export { requireProcessors } from './probe/processors';

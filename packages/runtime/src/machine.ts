@@ -106,8 +106,7 @@ export function startMachine(plan: LaunchPlan, options: MachineOptions): Machine
 /** What the monitor, and a stub PID 1, show as their environment. */
 export function monitorEnvironment(plan: LaunchPlan): string[] {
   const exec = plan.inner.find((step) => step.op === 'exec');
-  const uuid = exec?.env.find((variable) => variable.startsWith('container_uuid='));
-  return ['container=tsnspawn', ...(uuid === undefined ? [] : [uuid])];
+  return exec?.env.filter((variable) => /^container(_uuid)?=/.test(variable)) ?? [];
 }
 
 function hearNotification(text: string, options: MachineOptions): void {

@@ -1,7 +1,7 @@
 // What a shell has to know of the command line, made from the option table and from the verbs.
 
 import { OPTIONS, type OptionRow } from '@tsnspawn/core';
-import { MACHINES } from '../launch';
+import { MACHINES } from '../place';
 import { CANDIDATES, type Candidates } from './candidates';
 
 export interface CompletedOption {

@@ -8,7 +8,9 @@ import type { PayloadView, Variable } from './model';
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** What tells the guest which kind of container it is in (systemd's container interface, $container). */
-export const CONTAINER_MANAGER = 'tsnspawn';
+export function containerManager(spec: ContainerSpec): string {
+  return spec.manager ?? 'tsnspawn';
+}
 
 /** Where the guest's PID 1 says READY=1. */
 export const NOTIFY_SOCKET = '/run/host/notify';
@@ -20,7 +22,7 @@ export function environmentOf(spec: ContainerSpec, host: HostFacts, payload: Pay
     if (value !== undefined) variables.set(name, value);
   };
   set('PATH', PATH);
-  set('container', CONTAINER_MANAGER);
+  set('container', containerManager(spec));
   set('TERM', host.env.TERM);
   set('COLORTERM', host.env.COLORTERM);
   set('NO_COLOR', host.env.NO_COLOR);

@@ -3,7 +3,7 @@
 
 import type { HostFacts } from '../facts';
 import type { ContainerSpec } from '../spec';
-import { CONTAINER_MANAGER, NOTIFY_SOCKET } from './environment';
+import { containerManager, NOTIFY_SOCKET } from './environment';
 import type { Entry } from './model';
 
 /** One node of each type that can neither be read nor entered, to cover things with. */
@@ -15,7 +15,7 @@ export const BOOT_ID = '/run/host/proc-sys-kernel-random-boot-id';
 const HOST_FLAGS = ['nosuid', 'nodev', 'noexec'] as const;
 
 /** /run with /run/host in it, still writable. */
-export function runEntries(host: HostFacts): Entry[] {
+export function runEntries(spec: ContainerSpec, host: HostFacts): Entry[] {
   return [
     {
       kind: 'filesystem',
@@ -27,7 +27,7 @@ export function runEntries(host: HostFacts): Entry[] {
     { kind: 'directory', path: '/run/host', mode: 0o755 },
     // on itself: a mount of its own, which can be made read-only without /run, and without the mounts that will lie in it
     { kind: 'guest', path: '/run/host', source: '/run/host', recursive: false, flags: HOST_FLAGS },
-    { kind: 'file', path: '/run/host/container-manager', mode: 0o644, content: `${CONTAINER_MANAGER}\n` },
+    { kind: 'file', path: '/run/host/container-manager', mode: 0o644, content: `${containerManager(spec)}\n` },
     { kind: 'file', path: '/run/host/container-uuid', mode: 0o644, content: { variable: 'uuid' } },
     { kind: 'directory', path: '/run/host/incoming', mode: 0o755 },
     { kind: 'directory', path: INACCESSIBLE, mode: 0o755 },

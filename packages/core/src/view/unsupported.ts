@@ -5,7 +5,6 @@ import type { ContainerSpec } from '../spec';
 
 /** The option and whether the spec asks for it. */
 const UNSUPPORTED: readonly (readonly [option: string, asked: (spec: ContainerSpec) => boolean])[] = [
-  ['--template', (spec) => spec.template !== undefined],
   ['--bind-user', (spec) => spec.bindUsers.length > 0],
   ['--background', (spec) => spec.background !== undefined],
   ['--proc', (spec) => spec.procReadOnly],

@@ -114,7 +114,7 @@ function osRelease(): { fields: OsRelease; path?: string } {
   return { fields: {} };
 }
 
-function architectures(): string[] {
+export function architectures(): string[] {
   switch (arch) {
     case 'x64':
       return ['x86_64', 'i686'];
