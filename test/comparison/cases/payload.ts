@@ -1,0 +1,180 @@
+// What runs in the container, how it is started, and with which status it ends.
+
+import { rmSync } from 'node:fs';
+import type { Case } from '../case';
+import { refused } from '../case';
+
+const sh = (script: string): readonly string[] => ['sh', '-c', script];
+const ends = (promise: string, script: string, ...options: readonly string[]): Case => ({
+  promise,
+  options,
+  command: sh(script),
+});
+/** An init that tells what it was given. */
+const INIT = '#!/bin/sh\necho "arguments: $*"\nexec /probe\n';
+
+export const PAYLOAD_CASES: readonly Case[] = [
+  ends('status 0', 'exit 0'),
+  ends('status 1', 'exit 1'),
+  ends('status 42', 'exit 42'),
+  ends('status 255', 'exit 255'),
+  { promise: 'a command that does not exist', command: ['/no/such/command'], statusOnly: true },
+  { promise: 'a command that is no program', command: ['/etc/passwd'], statusOnly: true },
+  { promise: 'a command is looked for in PATH', command: ['true'] },
+  ends('PID 1 does not hear the signals it sends to itself', 'kill -9 $$; kill -TERM $$; echo alive'),
+  { promise: 'PID 1 is killed by the kernel', command: sh('ulimit -t 1; while :; do :; done'), statusOnly: true },
+  { promise: 'poweroff', command: ['poweroff', '-f'] },
+  { promise: 'halt', command: ['halt', '-f'] },
+  { promise: 'reboot with --keep-unit', command: ['reboot', '-f'] },
+  { promise: '-a: a stub is PID 1', options: ['-a'] },
+  ends('-a: the status is that of PID 2', 'exit 7', '-a'),
+  ends('-a: PID 2 killed by a signal', 'kill -9 $$', '-a'),
+  ends('-a: what PID 2 leaves is ended', 'sleep 1000 & echo left', '-a'),
+  ends('-a: the stub reaps', '(sleep 0.1 &); sleep 0.3; ls -d /proc/[0-9]* | wc -l', '-a'),
+  { promise: '-a and --read-only and -u', options: ['-a', '--read-only', '-u', 'joe'] },
+  { ...refused('-a and -b', '-a', '-b'), command: [] },
+  { promise: 'without a command it is a login shell', command: [], input: 'echo $0; pwd; echo $HOME; exit 9\n' },
+  { promise: 'without a command, -a', options: ['-a'], command: [], input: 'echo $0; pwd; exit 9\n' },
+  {
+    promise: 'without a command, a user: that user’s shell at home',
+    options: ['-u', 'joe'],
+    command: [],
+    input: 'echo $0; pwd; id; exit 9\n',
+  },
+  { promise: 'without a command, --chdir', options: ['--chdir=/usr'], command: [], input: 'pwd\n' },
+  { promise: '-u by name', options: ['-u', 'joe'] },
+  { promise: '-u by number', options: ['-u', '1000'] },
+  { promise: '-u nobody', options: ['-u', 'nobody'] },
+  { promise: '-u root', options: ['--user=root'] },
+  refused('a user that the tree does not know', '-u', 'nosuchuser'),
+  { promise: '--chdir', options: ['--chdir=/usr/bin'] },
+  { promise: '--chdir and -u: HOME is the user’s', options: ['--chdir=/usr', '-u', 'joe'] },
+  { promise: '--chdir, in a mount of its own', options: ['--tmpfs=/mnt', '--chdir=/mnt'] },
+  refused('a working directory that does not exist', '--chdir=/no/such/directory'),
+  refused('a relative working directory', '--chdir=usr'),
+  refused('a working directory that is not normalised', '--chdir=/usr/../etc'),
+  {
+    promise: '-E',
+    options: ['-E', 'A=one', '--setenv=B=two words', '-E', 'C=', '-E', 'PATH=/bin:/usr/bin', '-E', 'TERM=vt100'],
+  },
+  { promise: '-E: the last one wins', options: ['-E', 'A=1', '-E', 'A=2'] },
+  { promise: '-E NAME copies the caller’s', options: ['-E', 'FROM_HERE'], env: { FROM_HERE: 'a=b=c' } },
+  {
+    promise: '-E: HOME, USER and LOGNAME can be set',
+    options: ['-E', 'HOME=/tmp', '-E', 'USER=u', '-E', 'LOGNAME=l', '-u', 'joe'],
+  },
+  { promise: '-E: a value may be UTF-8', options: ['-E', 'A=grün'] },
+  refused('a variable without a name', '-E', '=x'),
+  refused('a variable whose name has a blank', '-E', 'A B=x'),
+  refused('a variable whose name starts with a digit', '-E', '1A=x'),
+  {
+    promise: 'nothing of the caller’s environment passes',
+    env: { LANG: 'de_DE.UTF-8', FOO: 'bar', COLORTERM: 'truecolor', NO_COLOR: '1' },
+  },
+  {
+    promise: '--kill-signal',
+    options: ['--kill-signal=USR1'],
+    command: sh('trap "echo heard; exit 5" USR1; echo ready; while :; do sleep 0.05; done'),
+    signal: [/ready/, 'SIGTERM'],
+  },
+  {
+    promise: '--kill-signal=10',
+    options: ['--kill-signal=10'],
+    command: sh('trap "echo heard; exit 5" USR1; echo ready; while :; do sleep 0.05; done'),
+    signal: [/ready/, 'SIGTERM'],
+  },
+  {
+    promise: '--kill-signal=SIGRTMIN+4',
+    options: ['--kill-signal=SIGRTMIN+4'],
+    command: sh('trap "echo heard; exit 5" 38; echo ready; while :; do sleep 0.05; done'),
+    signal: [/ready/, 'SIGINT'],
+  },
+  { promise: '--kill-signal=help', options: ['--kill-signal=help'], statusOnly: true },
+  refused('a kill signal that is none', '--kill-signal=SIGNONE'),
+  refused('kill signal 99', '--kill-signal=99'),
+  {
+    promise: 'SIGTERM kills a payload without a kill signal',
+    command: sh('trap "echo heard" TERM; echo ready; while :; do sleep 0.05; done'),
+    signal: [/ready/, 'SIGTERM'],
+  },
+  {
+    promise: 'SIGINT kills a payload without a kill signal',
+    command: sh('echo ready; while :; do sleep 0.05; done'),
+    signal: [/ready/, 'SIGINT'],
+  },
+  {
+    promise: '-a: the payload is killed',
+    options: ['-a'],
+    command: sh('echo ready; while :; do sleep 0.05; done'),
+    signal: [/ready/, 'SIGTERM'],
+  },
+  { promise: '--notify-ready=yes', options: ['--notify-ready=yes'] },
+  refused('a --notify-ready that is no boolean', '--notify-ready=maybe'),
+  { promise: '--suppress-sync=yes', options: ['--suppress-sync=yes'], command: ['/probe', 'calls'] },
+  { promise: '--suppress-sync=no', options: ['--suppress-sync=no'], command: sh('sync; echo done') },
+  refused('a --suppress-sync that is no boolean', '--suppress-sync=maybe'),
+  {
+    promise: '-b: the init of the tree is PID 1',
+    prepare: (place) => place.write('init', INIT, 0o755),
+    options: ['--bind-ro={place}/init:/usr/sbin/init', '-b'],
+    command: ['one', '--two', '-3'],
+  },
+  {
+    promise: '-b with what a service unit says',
+    prepare: (place) => place.write('init', INIT, 0o755),
+    options: [
+      '--bind-ro={place}/init:/usr/sbin/init',
+      '-b',
+      '--notify-ready=yes',
+      '--kill-signal=SIGUSR1',
+      '--link-journal=try-guest',
+      '--settings=override',
+      '--machine=service',
+    ],
+    command: [],
+  },
+  {
+    ...refused('-b in a tree without an init', '-b'),
+    prepare: (place) => place.write('guest/usr/lib/x', ''),
+    options: ['--inaccessible=/usr/sbin/init', '-b'],
+    command: [],
+  },
+  { ...refused('-b in a tree without os-release', '-b'), prepare: ({ tree }) => removeRelease(tree), command: [] },
+  { promise: '--personality=x86', options: ['--personality=x86'] },
+  { promise: '--personality=x86-64', options: ['--personality=x86-64'] },
+  refused('a personality that is none', '--personality=vax'),
+  {
+    promise: 'twenty options at once',
+    options: [
+      '-M',
+      'many',
+      '--hostname=many.example',
+      '--read-only',
+      '--tmpfs=/var',
+      '--tmpfs=/mnt:mode=0700,size=8M',
+      '--bind={place}:/srv',
+      '--bind-ro=/usr/share:/opt',
+      '--inaccessible=/etc/group',
+      '-u',
+      'joe',
+      '--chdir=/srv',
+      '-E',
+      'A=1',
+      '-E',
+      'B=2',
+      '--rlimit=NOFILE=512:1024',
+      '--rlimit=NPROC=100',
+      '--drop-capability=CAP_NET_RAW,CAP_MKNOD',
+      '--capability=CAP_NET_ADMIN',
+      '--no-new-privileges=yes',
+      '--oom-score-adjust=300',
+      '--personality=x86-64',
+      '--kill-signal=TERM',
+    ],
+  },
+];
+
+function removeRelease(tree: string): void {
+  rmSync(`${tree}/etc/os-release`, { force: true });
+  rmSync(`${tree}/usr/lib/os-release`, { force: true });
+}
