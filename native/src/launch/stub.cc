@@ -30,7 +30,20 @@ int64_t now() {
   return time.tv_sec;
 }
 
+char* commandLine = nullptr;
+
+/// What ps(1) and /proc/PID/cmdline show. The rest of the space stays zero: its size is fixed at exec.
+void setCommandLine(const char* name) {
+  if (!commandLine) return;
+  size_t space = strlen(commandLine);
+  size_t size = strlen(name);
+  memset(commandLine, 0, space);
+  memcpy(commandLine, name, size < space ? size : space);
+}
+
 }  // namespace
+
+void keepCommandLine(char* argv0) { commandLine = argv0; }
 
 void runStub(Context& context, long payload) {
   sys::close(context.toMonitor);
@@ -39,6 +52,7 @@ void runStub(Context& context, long payload) {
   sys::prctl(PR_SET_DUMPABLE, 0);
   dropToBoundingSet();
   sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("(stubinit)"));
+  setCommandLine("(stubinit)");
   // All of them, the monitor's own too; one by one where a filter hides close_range(2): the monitor has but a few.
   if (sys::closeFrom(0) < 0)
     for (int fd = 0; fd < 256; fd++) sys::close(fd);

@@ -157,10 +157,8 @@ void ConsoleForwarder::lookForEscape(const char* data, long n) {
   for (long i = 0; i < n; i++) {
     if (data[i] != kEscape) {
       if (escapes_ == 2 && nanoseconds() - firstEscape_ <= kEscapeWindow) {
-        // What systemd understands; of an init that is known to be another one, only the signal for the end is known.
-        bool other = shutdownSignal_ != 0 && shutdownSignal_ != kRtMin + 3;
-        if (data[i] == 'p') signal_ = other ? shutdownSignal_ : kRtMin + 4;
-        if (data[i] == 'r' && !other) signal_ = kRtMin + 5;
+        if (data[i] == 'p') keys_ = Keys::kPowerOff;
+        if (data[i] == 'r') keys_ = Keys::kReboot;
       }
       escapes_ = 0;
       continue;
@@ -170,22 +168,17 @@ void ConsoleForwarder::lookForEscape(const char* data, long n) {
       escapes_ = 0;
     }
     if (++escapes_ == 3) {
-      escaped_ = escapePending_ = true;
+      escaped_ = true;
+      keys_ = Keys::kKill;
       escapes_ = 0;
     }
   }
 }
 
-bool ConsoleForwarder::takeEscape() {
-  bool pending = escapePending_;
-  escapePending_ = false;
-  return pending;
-}
-
-int ConsoleForwarder::takeSignal() {
-  int signal = signal_;
-  signal_ = 0;
-  return signal;
+Keys ConsoleForwarder::takeKeys() {
+  Keys keys = keys_;
+  keys_ = Keys::kNone;
+  return keys;
 }
 
 void ConsoleForwarder::drain() {

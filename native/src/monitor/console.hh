@@ -4,9 +4,12 @@
 #include "plan/wire.hh"
 #include "sys/kernel.hh"
 
+/// What a key sequence of the console asks for.
+enum class Keys { kNone, kKill, kPowerOff, kReboot };
+
 class ConsoleForwarder {
  public:
-  explicit ConsoleForwarder(const wire::Header& header) : mode_(header.console), shutdownSignal_(header.killSignal) {}
+  explicit ConsoleForwarder(wire::Console mode) : mode_(mode) {}
   ~ConsoleForwarder() { restoreTerminal(); }
 
   /// Takes over the master of the guest's terminal and, in interactive mode, the caller's terminal.
@@ -23,11 +26,8 @@ class ConsoleForwarder {
 
   /// Whether nobody reads the output any more.
   bool readerGone() const { return readerGone_; }
-  /// Whether the escape sequence has been typed; takeEscape() is true once.
-  bool escaped() const { return escaped_; }
-  bool takeEscape();
-  /// A signal that a key sequence asks to send to the guest's PID 1, or 0; once.
-  int takeSignal();
+  /// The key sequence that has been typed; once.
+  Keys takeKeys();
 
  private:
   static constexpr unsigned kBufferSize = 8192;
@@ -47,7 +47,6 @@ class ConsoleForwarder {
   void restoreTerminal();
 
   wire::Console mode_;
-  int shutdownSignal_;
   sys::UniqueFd master_;
   sys::UniqueFd slave_;  // keeps the master readable while nobody in the guest has the terminal open
   /// The caller's standard input or output, in a form that never blocks the monitor.
@@ -67,6 +66,6 @@ class ConsoleForwarder {
   ktermios savedInput_{}, savedOutput_{};
   unsigned escapes_ = 0;
   int64_t firstEscape_ = 0;
-  bool escaped_ = false, escapePending_ = false;
-  int signal_ = 0;
+  bool escaped_ = false;  // the guest is being killed: what it still says is not waited for
+  Keys keys_ = Keys::kNone;
 };

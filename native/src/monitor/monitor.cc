@@ -15,7 +15,7 @@ struct End {
 /// The monitor's descriptors and the guest it watches, for one run of the plan.
 class Watch {
  public:
-  Watch(const Plan& plan, int signals) : context_(plan), signals_(signals), console_(plan.header()) {}
+  Watch(const Plan& plan, int signals) : context_(plan), signals_(signals), console_(plan.header().console) {}
 
   End run() {
     if (!start()) return {true};
@@ -26,7 +26,9 @@ class Watch {
     return end_;
   }
 
-  bool escaped() const { return console_.escaped(); }
+  wire::Cause cause() const { return cause_; }
+  /// It was told to shut down: it does not start again, whatever way it took.
+  bool asked() const { return asked_; }
 
  private:
   bool start() {
@@ -153,10 +155,35 @@ class Watch {
     if (fds[launcher].revents) readCommand();
     console_.serve(fds + console);
     // As SIGPIPE would: `tsnspawn … | head` ends. A guest that was booted has more to do than to print.
-    if (console_.readerGone() && context_.plan.header().killSignal == 0 && pid_ > 0) sys::kill(pid_, SIGKILL);
-    if (console_.takeEscape() && pid_ > 0) sys::kill(pid_, SIGKILL);
-    if (int signal = console_.takeSignal(); signal && pid_ > 0) sys::kill(pid_, signal);
+    if (console_.readerGone() && context_.plan.header().killSignal == 0) kill(wire::Cause::kNoReader);
+    switch (console_.takeKeys()) {
+      case Keys::kNone:
+        break;
+      case Keys::kKill:
+        kill(wire::Cause::kEscape);
+        break;
+      case Keys::kPowerOff:
+        tell(context_.plan.header().powerOffSignal, true);
+        break;
+      case Keys::kReboot:
+        tell(context_.plan.header().rebootSignal, false);
+        break;
+    }
     if (fds[signals].revents) readSignal();
+  }
+
+  /// Sends a signal to the guest's PID 1; the end that it may be is the guest's last.
+  void tell(int signal, bool last) {
+    if (!signal || pid_ <= 0) return;
+    asked_ |= last;
+    sys::kill(pid_, signal);
+  }
+
+  void kill(wire::Cause cause) {
+    if (pid_ <= 0) return;
+    cause_ = cause;
+    asked_ = true;
+    sys::kill(pid_, SIGKILL);
   }
 
   void readChannel() {
@@ -213,7 +240,7 @@ class Watch {
       console_.abandon();
       return;
     }
-    if (pid_ > 0) sys::kill(pid_, command.signal);
+    tell(command.signal, command.signal == context_.plan.header().killSignal);
   }
 
   void readSignal() {
@@ -240,7 +267,8 @@ class Watch {
   int channel_ = -1;
   long pid_ = 0;
   uint32_t late_ = 0;
-  bool failed_ = false, executing_ = false, launcherGone_ = false;
+  bool failed_ = false, executing_ = false, launcherGone_ = false, asked_ = false;
+  wire::Cause cause_ = wire::Cause::kItself;
   sys::UniqueFd notifySocket_, fifo_;
   ConsoleForwarder console_;
   End end_;
@@ -283,7 +311,9 @@ void runMonitor(const Plan& plan) {
   for (;;) {
     Watch watch(plan, signals.get());
     End end = watch.run();
-    bool again = !end.failed && end.signal == SIGHUP && plan.header().restart && !watch.escaped();
+    // An init that knows no better way to go (sysvinit has its ctrl-alt-del) shuts down for a reboot: it is down all the same.
+    if (end.signal == SIGHUP && watch.asked()) end.signal = SIGINT;
+    bool again = !end.failed && end.signal == SIGHUP && plan.header().restart;
     if (!again) removeTempDirectories(plan);
     if (!again) removeLockFiles(plan.header());
     if (end.failed) return;
@@ -292,7 +322,7 @@ void runMonitor(const Plan& plan) {
       sendEvent(wire::Event::kRebooting);
       continue;
     }
-    sendEvent(wire::Event::kExited, end.status, end.signal, watch.escaped());
+    sendEvent(wire::Event::kExited, end.status, end.signal, static_cast<int32_t>(watch.cause()));
     return;
   }
 }

@@ -116,12 +116,12 @@ struct Header {
   uint32_t stub;        // PID 1 is the stub, the payload PID 2
   Console console;
   int32_t killSignal;
-  uint32_t restart;    // run the plan again when the guest reboots
-  uint32_t handed;     // number of descriptors behind the usual ones
-  uint32_t lateCount;  // steps of the host side behind the inner ones, for kAwait
-  uint32_t locks;      // lock files, behind those; removed by the monitor at its end
-  uint32_t listen;     // descriptors for the payload, from 3 on: sd_listen_fds(3); behind those
-  uint32_t reserved;
+  uint32_t restart;                       // run the plan again when the guest reboots
+  uint32_t handed;                        // number of descriptors behind the usual ones
+  uint32_t lateCount;                     // steps of the host side behind the inner ones, for kAwait
+  uint32_t locks;                         // lock files, behind those; removed by the monitor at its end
+  uint32_t listen;                        // descriptors for the payload, from 3 on: sd_listen_fds(3); behind those
+  uint16_t powerOffSignal, rebootSignal;  // what the keys of the console send to PID 1; 0: nothing
 };
 static_assert(sizeof(Header) == 64);
 
@@ -132,8 +132,15 @@ enum class Event : uint32_t {
   kFailed,     // a = side, b = index of the step (or -1: the clone), c = errno; text: the path it was about, if any
   kStarted,    // the payload has been executed
   kNotify,     // text: an sd_notify message of the guest's PID 1
-  kExited,     // a = exit status, b = signal (one of them 0), c = 1 when the escape sequence ended it
+  kExited,     // a = exit status, b = signal (one of them 0), c = Cause
   kRebooting,  // the guest asked for a reboot and is started again
+};
+
+/// Who has ended the guest.
+enum class Cause : int32_t {
+  kItself,
+  kEscape,    // the escape sequence of the console
+  kNoReader,  // the monitor, because nobody reads the output any more
 };
 
 struct EventMessage {

@@ -1,6 +1,7 @@
 // The runner: the static program that the launcher executes from a sealed memory file. It has two parts. Without arguments,
 // in a new PID namespace, it carries out the plan and stays as the monitor. With the launcher's own arguments it takes the
 // launcher's place and supervises. Its descriptors are in plan/wire.hh.
+#include "launch/stub.hh"
 #include "monitor/monitor.hh"
 #include "supervisor/supervisor.hh"
 #include "sys/kernel.hh"
@@ -24,6 +25,7 @@ extern "C" [[noreturn]] void runnerMain(const long* stack) {
   sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("tsnspawn-mon"));
   // So that no file system of the host stays busy because of a waiting monitor.
   sys::chdir("/");
+  keepCommandLine(const_cast<char*>(argv[0]));
   runMonitor(plan);
   sys::exit(0);
 }

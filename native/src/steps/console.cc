@@ -26,8 +26,8 @@ long openConsole(Context& context, const wire::Step& step) {
     if (long error = sys::ioctl(terminal.get(), TIOCSCTTY, 0L); error < 0) return error;
   // Before the payload can ask: the monitor hears of this terminal only when it gets round to it.
   sys::WindowSize size;
-  if (sys::ioctl(1, TIOCGWINSZ, &size) == 0 || sys::ioctl(0, TIOCGWINSZ, &size) == 0)
-    sys::ioctl(master.get(), TIOCSWINSZ, &size);
+  if (sys::ioctl(1, TIOCGWINSZ, &size) < 0 && sys::ioctl(0, TIOCGWINSZ, &size) < 0) size = {24, 80, 0, 0};
+  sys::ioctl(master.get(), TIOCSWINSZ, &size);
   for (int fd = 0; fd <= 2; fd++)
     if (long error = sys::dup3(terminal.get(), fd, 0); error < 0) return error;
   GuestReport report{GuestMessage::kConsole, 0, 0, {}};

@@ -117,8 +117,8 @@ long lookupUser(Context& context, const wire::Step& step) {
     user.home = sys::Text<1024>(*fields[5] ? fields[5] : "/");
     user.shell = sys::Text<1024>(fields[6]);
     user.groupCount = 0;
-    user.groups[user.groupCount++] = gid;
-    return addGroups(user);
+    // As systemd-nspawn has it: the primary group is not named again, and root, like the init of a system, has none beside it.
+    return uid == 0 ? 0 : addGroups(user);
   }
   // Root is root also in a tree without a user database.
   if (sys::equal(wanted, "root") || (byNumber && wantedId == 0)) return 0;
@@ -127,8 +127,6 @@ long lookupUser(Context& context, const wire::Step& step) {
     return -ESRCH;
   }
   user.uid = user.gid = wantedId;
-  user.groupCount = 1;
-  user.groups[0] = wantedId;
   user.name = sys::Text<256>(wanted);
   user.home = sys::Text<1024>("/");
   return 0;

@@ -179,7 +179,8 @@ class Supervisor {
       say(line.add("has been killed with its monitor (signal ").add(int64_t{monitorStatus & 0x7f}).add(")."));
       return 1;
     }
-    if (end_.c) {
+    auto cause = static_cast<wire::Cause>(end_.c);
+    if (cause == wire::Cause::kEscape) {
       say(line.add("has been killed from the terminal."));
       return 1;
     }
@@ -199,7 +200,8 @@ class Supervisor {
         say(line.add("has been rebooted."));
         return kRestartStatus;
       default:
-        say(line.add("terminated by signal ").add(int64_t{end_.b}).add("."));
+        // Where nobody asked for that it is an error, and told as such.
+        say(line.add("terminated by signal ").add(int64_t{end_.b}).add("."), !asked_ && cause == wire::Cause::kItself);
         return 1;
     }
   }
@@ -213,9 +215,9 @@ class Supervisor {
     }
   }
 
-  void say(Line& line) {
+  void say(Line& line, bool always = false) {
     line.add("\n");
-    if (!what_.quiet) sys::writeAll(2, line.c_str(), line.size());
+    if (always || !what_.quiet) sys::writeAll(2, line.c_str(), line.size());
   }
   void say(Line&& line) { say(line); }
 

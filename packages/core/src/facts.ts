@@ -135,6 +135,8 @@ export interface TreeFacts {
   /** the tree's etc/os-release or usr/lib/os-release */
   readonly osRelease: OsRelease | undefined;
   readonly init: InitKind;
+  /** with sysvinit: the inittab has something to do on SIGPWR. Default false */
+  readonly powerfail?: boolean | undefined;
   /** major version, when it can be told from the tree (the name of libsystemd-shared) */
   readonly systemdVersion?: number | undefined;
   /** 32 lower-case hex digits of etc/machine-id; undefined when the file is missing, empty or says "uninitialized" */

@@ -101,7 +101,8 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     late: users === undefined ? [] : [...users.late, ...limits],
     monitor: {
       console: view.console,
-      killSignal: view.killSignal,
+      killSignal: view.signals.shutdown,
+      keySignals: { powerOff: view.signals.powerOff, reboot: view.signals.reboot },
       restart: view.restart,
       notifyReady: view.notifyReady,
     },

@@ -257,6 +257,8 @@ export interface MonitorPlan {
   readonly console: ConsoleMode;
   /** Sent to the guest's PID 1 for an orderly end, a signal number; 0: there is none, the guest is killed. */
   readonly killSignal: number;
+  /** Sent to it for the key sequences of an interactive console; 0: nothing. */
+  readonly keySignals: { readonly powerOff: number; readonly reboot: number };
   /** Start the plan again when the guest reboots (else the launcher returns 133). */
   readonly restart: boolean;
   /** READY=1 goes to the service manager ($NOTIFY_SOCKET of the launcher) when the guest says so; else when it is started. */

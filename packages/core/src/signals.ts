@@ -15,9 +15,14 @@ export const RTMAX = 64;
 
 /** systemd's PID 1 halts on SIGRTMIN+3, and powers off on +4 (systemd(1), SIGNALS). */
 export const SIGNAL_HALT = RTMIN + 3;
-/** busybox init powers off on SIGUSR2 (init/init.c: USR1 halts, USR2 powers off, TERM reboots). */
+export const SIGNAL_POWER_OFF = RTMIN + 4;
+export const SIGNAL_REBOOT = RTMIN + 5;
+/** sysvinit runs the ctrlaltdel line of its inittab on SIGINT: everywhere a shutdown for a reboot. */
+export const SIGINT = 2;
+/** busybox init powers off on SIGUSR2, and reboots on SIGTERM (init/init.c). */
 export const SIGUSR2 = 12;
-/** sysvinit runs the powerfail lines of its inittab on SIGPWR: the one signal that can mean "go down" there. */
+export const SIGTERM = 15;
+/** sysvinit runs the powerwait and powerfail lines of its inittab on SIGPWR, if it has any. */
 export const SIGPWR = 30;
 
 /**

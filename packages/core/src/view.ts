@@ -15,7 +15,7 @@ import { limitsOf } from './view/limits';
 import type { ContainerView, Entry, PayloadView } from './view/model';
 import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
-import { killSignalOf, payloadOf } from './view/payload';
+import { payloadOf, signalsOf } from './view/payload';
 import { privilegesOf } from './view/privileges';
 import { isOverlaid, rootEntries, rootView } from './view/root';
 import { closeRunHost, runEntries, tmpEntries } from './view/run';
@@ -52,7 +52,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     environment: environmentOf(spec, host, payload),
     console: consoleMode(spec, host),
     listen: listenFds(host),
-    killSignal: killSignalOf(spec, payload),
+    signals: signalsOf(spec, payload, tree),
     restart: !spec.keepUnit,
     notifyReady: spec.notifyReady,
     privateNetwork: spec.network.private,

@@ -171,7 +171,7 @@ export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) =>
     plan.late.length,
     locks,
     plan.listen,
-    0,
+    plan.monitor.keySignals.powerOff | (plan.monitor.keySignals.reboot << 16),
   ]);
   for (const [index, step] of steps.entries()) encoder.step(step, HEADER_WORDS + index * STEP_WORDS);
   return encoder.finish();

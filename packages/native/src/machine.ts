@@ -16,6 +16,9 @@ enum Event {
   Rebooting = 4,
 }
 
+/** wire::Cause: the escape sequence was typed on the console. */
+const CAUSE_ESCAPE = 1;
+
 /** How a guest ended. */
 export type GuestEnd =
   /** its PID 1 exited */
@@ -84,7 +87,7 @@ export function startPlan(plan: LaunchPlan, options: StartOptions, events: Guest
         events.onRebooting?.();
         break;
       case Event.Exited:
-        if (c !== 0) end = { kind: 'escaped' };
+        if (c === CAUSE_ESCAPE) end = { kind: 'escaped' };
         else if (b !== 0) end = { kind: 'signaled', signal: b };
         else end = { kind: 'exited', status: a };
         break;

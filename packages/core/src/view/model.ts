@@ -177,6 +177,14 @@ export interface LimitView extends Rlimit {
   readonly exact?: boolean;
 }
 
+/** What PID 1 is told with. */
+export interface InitSignals {
+  /** shut down, however; 0 for a payload that is no init and is killed instead */
+  readonly shutdown: number;
+  readonly powerOff: number;
+  readonly reboot: number;
+}
+
 export interface ContainerView {
   readonly machine: string;
   readonly hostname: string;
@@ -191,8 +199,7 @@ export interface ContainerView {
   readonly console: ConsoleMode;
   /** number of the caller's descriptors, from 3 on, that the payload gets */
   readonly listen: number;
-  /** signal number that asks PID 1 to shut down; 0: there is none */
-  readonly killSignal: number;
+  readonly signals: InitSignals;
   readonly restart: boolean;
   readonly notifyReady: boolean;
   readonly privateNetwork: boolean;

@@ -2,9 +2,9 @@
 
 import { TreeError } from '../errors';
 import type { InitKind, TreeFacts } from '../facts';
-import { SIGNAL_HALT, SIGPWR, SIGUSR2 } from '../signals';
+import { SIGINT, SIGNAL_HALT, SIGNAL_POWER_OFF, SIGNAL_REBOOT, SIGPWR, SIGTERM, SIGUSR2 } from '../signals';
 import type { ContainerSpec } from '../spec';
-import type { PayloadView } from './model';
+import type { InitSignals, PayloadView } from './model';
 
 /** Where a boot looks for an init, in this order. */
 export const INIT_CANDIDATES = ['/usr/lib/systemd/systemd', '/lib/systemd/systemd', '/sbin/init'] as const;
@@ -57,20 +57,30 @@ function inRoot<T extends { readonly directory?: string }>(common: T): T & { rea
   return { ...common, directory: common.directory ?? '/' };
 }
 
-/** The signal that asks PID 1 to shut down; 0 for a payload that is no init and is killed instead. */
-export function killSignalOf(spec: ContainerSpec, payload: PayloadView): number {
-  if (spec.killSignal !== undefined) return spec.killSignal;
-  return payload.kind === 'boot' ? shutdownSignal(payload.init ?? 'unknown') : 0;
+/** Those of systemd, which also a program that is no init may know. */
+const SYSTEMD: InitSignals = { shutdown: SIGNAL_HALT, powerOff: SIGNAL_POWER_OFF, reboot: SIGNAL_REBOOT };
+
+/** The signals of the payload; `--kill-signal` is how it shuts down, on a key as well. */
+export function signalsOf(spec: ContainerSpec, payload: PayloadView, tree: TreeFacts): InitSignals {
+  const own = payload.kind === 'boot' ? initSignals(payload.init ?? 'unknown', tree) : { ...SYSTEMD, shutdown: 0 };
+  const { killSignal = own.shutdown } = spec;
+  return { ...own, shutdown: killSignal, powerOff: killSignal === own.shutdown ? own.powerOff : killSignal };
 }
 
-/** The shutdown signal that an init understands; that of systemd where nothing is known. */
-function shutdownSignal(init: InitKind): number {
+/** The signals that an init understands; those of systemd where nothing is known. */
+function initSignals(init: InitKind, tree: TreeFacts): InitSignals {
   switch (init) {
     case 'busybox':
-      return SIGUSR2;
-    case 'sysvinit':
-      return SIGPWR;
+      return { shutdown: SIGUSR2, powerOff: SIGUSR2, reboot: SIGTERM };
+    case 'sysvinit': {
+      // Without a line for SIGPWR it would do nothing. Ctrl-alt-del shuts down too, and the monitor does not start it again.
+      const shutdown = tree.powerfail === true ? SIGPWR : SIGINT;
+      return { shutdown, powerOff: shutdown, reboot: SIGINT };
+    }
+    case 'openrc':
+      // newer ones know those of systemd as well
+      return { shutdown: SIGTERM, powerOff: SIGTERM, reboot: SIGINT };
     default:
-      return SIGNAL_HALT;
+      return SYSTEMD;
   }
 }

@@ -41,6 +41,7 @@ export function probeOpened(opened: Omit<OpenedTree, 'uid' | 'gid'>, boots: bool
     hasUsr: tree.resolve('/usr') !== undefined,
     osRelease: release === undefined ? undefined : parseOsRelease(release),
     init,
+    powerfail: init === 'sysvinit' && hasPowerfail(tree),
     systemdVersion: init === 'systemd' ? systemdVersion(tree) : undefined,
     machineId: machineId !== undefined && /^(?!0{32})[0-9a-f]{32}$/.test(machineId) ? machineId : undefined,
     writable: !opened.readOnly,
@@ -114,6 +115,18 @@ function initKind(tree: Tree): InitKind {
     default:
       return tree.resolve('/etc/inittab') === undefined ? 'unknown' : 'sysvinit';
   }
+}
+
+/**
+ * Whether the inittab of a sysvinit has something to do on SIGPWR. Debian's has lines for it, but the script that they name
+ * is in no package.
+ */
+function hasPowerfail(tree: Tree): boolean {
+  const lines = tree.read('/etc/inittab')?.split('\n') ?? [];
+  return lines.some((line) => {
+    const program = /^[^#:]*:[^:]*:(?:powerfail|powerwait):[+@]?(\S+)/.exec(line)?.[1];
+    return program !== undefined && tree.resolve(program) !== undefined;
+  });
 }
 
 /** systemd links its programs to a library that carries the version in its name. */
