@@ -19,7 +19,8 @@ function delegate(steps: readonly Step[], owner: number): Step[] {
 
 /** The step with the SELinux label for what it mounts: on the file systems that are the guest's own and keep labels. */
 function labelled(step: Step, label: string | undefined): Step {
-  if (label === undefined || step.op !== 'mount' || !['tmpfs', 'devpts'].includes(step.fs)) return step;
+  if (label === undefined || (step.op !== 'mount' && step.op !== 'newMount')) return step;
+  if (step.fs !== 'tmpfs' && step.fs !== 'devpts') return step;
   // quoted: the categories of a label are parted by commas
   return { ...step, data: [...(step.data === '' ? [] : [step.data]), `context="${label}"`].join(',') };
 }

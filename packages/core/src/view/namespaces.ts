@@ -19,10 +19,10 @@ export function sharedNamespaces(spec: ContainerSpec, payload: PayloadView): ('i
     });
   }
   if (shared.includes('uts')) {
-    const inits = payload.stub || payload.kind === 'boot';
-    if (inits || spec.hostname !== undefined) {
+    const boots = payload.kind === 'boot';
+    if (boots || spec.hostname !== undefined) {
       const option = 'SYSTEMD_NSPAWN_SHARE_NS_UTS';
-      const what = inits ? 'an init' : '--hostname';
+      const what = boots ? 'an init' : '--hostname';
       throw new UsageError(`${option}: ${what} would rename the host`, { option, hint: `unset ${option}` });
     }
   }
