@@ -157,4 +157,17 @@ test('a personality of another architecture is refused', () => {
   );
 });
 
+test('a background is for an interactive console on a terminal that knows colours, of someone who wants them', () => {
+  const background = (env: { readonly [name: string]: string }, ...argv: string[]): string | undefined =>
+    viewOf(['--background=44', ...argv], host({ env })).background;
+  assert.is(background({ TERM: 'xterm' }), '44');
+  assert.is(background({ TERM: 'xterm', NO_COLOR: '' }), '44');
+  assert.is(background({ TERM: 'xterm', NO_COLOR: '1' }), undefined);
+  assert.is(background({ TERM: 'dumb' }), undefined);
+  assert.is(background({}), undefined);
+  for (const mode of ['read-only', 'passive', 'pipe'])
+    assert.is(background({ TERM: 'xterm' }, `--console=${mode}`), undefined);
+  assert.is(background({ TERM: 'xterm' }, '--background='), undefined);
+});
+
 test.run();

@@ -58,6 +58,9 @@ void ConsoleForwarder::attach(int master) {
   if (readsInput()) input_.open(0, O_RDONLY);
   resize();
   if (readsInput()) enterRawMode();
+  if (!tint_.on()) return;
+  out_.end = static_cast<unsigned>(tint_.begin(out_.data));
+  tinted_ = true;
 }
 
 void ConsoleForwarder::enterRawMode() {
@@ -82,7 +85,8 @@ void ConsoleForwarder::enterRawMode() {
 void ConsoleForwarder::restoreTerminal() {
   if (rawInput_) sys::ioctl(0, TCSETS2, &savedInput_);
   if (rawOutput_) sys::ioctl(1, TCSETS2, &savedOutput_);
-  rawInput_ = rawOutput_ = false;
+  if (tinted_) output_.write(Tint::kOff, strlen(Tint::kOff));
+  rawInput_ = rawOutput_ = tinted_ = false;
 }
 
 void ConsoleForwarder::resize() {
@@ -112,14 +116,18 @@ void ConsoleForwarder::serve(const pollfd* fds) {
 
 void ConsoleForwarder::fromMaster() {
   if (!out_.empty()) return;
-  long n = sys::read(master_.get(), out_.data, kBufferSize);
+  // With a colour, at the end of the buffer: from there to its beginning the text becomes longer.
+  size_t most = tint_.on() ? kBufferSize / (Tint::kGrowth + 1) : kBufferSize;
+  char* from = out_.data + kBufferSize - most;
+  long n = sys::read(master_.get(), from, most);
   if (n == -EAGAIN || n == -EINTR) return;
   if (n <= 0) {
     masterEnded_ = true;
     return;
   }
   out_.start = 0;
-  out_.end = static_cast<unsigned>(n);
+  out_.end =
+      static_cast<unsigned>(tint_.on() ? tint_.pass(from, static_cast<size_t>(n), out_.data) : static_cast<size_t>(n));
   toOutput();
 }
 

@@ -1,7 +1,8 @@
 // Forwarding between the guest's pseudo terminal and the caller's standard input and output, in the monitor.
 #pragma once
 
-#include "plan/wire.hh"
+#include "monitor/tint.hh"
+#include "plan/plan.hh"
 #include "sys/kernel.hh"
 
 /// What a key sequence of the console asks for.
@@ -9,7 +10,8 @@ enum class Keys { kNone, kKill, kPowerOff, kReboot };
 
 class ConsoleForwarder {
  public:
-  explicit ConsoleForwarder(wire::Console mode) : mode_(mode) {}
+  explicit ConsoleForwarder(const Plan& plan)
+      : mode_(plan.header().console), tint_(plan.text(plan.header().background)) {}
   ~ConsoleForwarder() { restoreTerminal(); }
 
   /// Takes over the master of the guest's terminal and, in interactive mode, the caller's terminal.
@@ -47,6 +49,7 @@ class ConsoleForwarder {
   void restoreTerminal();
 
   wire::Console mode_;
+  Tint tint_;
   sys::UniqueFd master_;
   sys::UniqueFd slave_;  // keeps the master readable while nobody in the guest has the terminal open
   /// The caller's standard input or output, in a form that never blocks the monitor.
@@ -62,7 +65,7 @@ class ConsoleForwarder {
   Stream input_, output_;
   Buffer out_, in_;
   bool readerGone_ = false, inputEnded_ = false, masterEnded_ = false, abandoned_ = false;
-  bool rawInput_ = false, rawOutput_ = false;
+  bool rawInput_ = false, rawOutput_ = false, tinted_ = false;
   ktermios savedInput_{}, savedOutput_{};
   unsigned escapes_ = 0;
   int64_t firstEscape_ = 0;

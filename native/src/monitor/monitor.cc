@@ -15,7 +15,7 @@ struct End {
 /// The monitor's descriptors and the guest it watches, for one run of the plan.
 class Watch {
  public:
-  Watch(const Plan& plan, int signals) : context_(plan), signals_(signals), console_(plan.header().console) {}
+  Watch(const Plan& plan, int signals) : context_(plan), signals_(signals), console_(plan) {}
 
   End run() {
     if (!start()) return {true};

@@ -122,8 +122,10 @@ struct Header {
   uint32_t locks;                         // lock files, behind those; removed by the monitor at its end
   uint32_t listen;                        // descriptors for the payload, from 3 on: sd_listen_fds(3); behind those
   uint16_t powerOffSignal, rebootSignal;  // what the keys of the console send to PID 1; 0: nothing
+  uint32_t background;                    // parameters of SGR that colour an interactive console, a string; 0: none
+  uint32_t reserved;
 };
-static_assert(sizeof(Header) == 64);
+static_assert(sizeof(Header) == 72);
 
 enum class Side : uint32_t { kOuter, kHost, kInner, kLate };
 

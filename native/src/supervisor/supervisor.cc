@@ -1,5 +1,6 @@
 #include "supervisor/supervisor.hh"
 
+#include "monitor/tint.hh"
 #include "steps/context.hh"
 #include "sys/kernel.hh"
 
@@ -213,6 +214,7 @@ class Supervisor {
       memcpy(&settings, what_.terminal[fd], sizeof settings);
       if (what_.haveTerminal & (1u << fd)) sys::ioctl(fd, TCSETS2, &settings);
     }
+    if (plan_.header().background && started_) sys::writeAll(1, Tint::kOff, strlen(Tint::kOff));
   }
 
   void say(Line& line, bool always = false) {

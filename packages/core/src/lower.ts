@@ -102,6 +102,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     late: users === undefined ? [] : [...users.late, ...limits],
     monitor: {
       console: view.console,
+      ...(view.background === undefined ? {} : { background: view.background }),
       killSignal: view.signals.shutdown,
       keySignals: { powerOff: view.signals.powerOff, reboot: view.signals.reboot },
       restart: view.restart,

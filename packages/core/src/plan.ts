@@ -255,6 +255,8 @@ export type ConsoleMode = 'interactive' | 'read-only' | 'passive' | 'pipe';
 /** What the monitor does while the guest runs. */
 export interface MonitorPlan {
   readonly console: ConsoleMode;
+  /** parameters of SGR that an interactive console is coloured with while the guest runs */
+  readonly background?: string;
   /** Sent to the guest's PID 1 for an orderly end, a signal number; 0: there is none, the guest is killed. */
   readonly killSignal: number;
   /** Sent to it for the key sequences of an interactive console; 0: nothing. */

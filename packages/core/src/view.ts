@@ -50,7 +50,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     cgroup: cgroupLayout(spec, host, tree, payload),
     payload,
     environment: environmentOf(spec, host, payload),
-    console: consoleMode(spec, host),
+    ...consoleOf(spec, host),
     listen: listenFds(host),
     signals: signalsOf(spec, payload, tree),
     restart: !spec.keepUnit,
@@ -89,6 +89,14 @@ function entriesOf(
 function runName(spec: ContainerSpec, host: HostFacts, name: string): string {
   if (!spec.ephemeral || spec.machine !== undefined) return name;
   return `${name.slice(0, NAME_MAX - host.runId.length - 1)}-${host.runId}`;
+}
+
+/** Only a terminal that knows colours is coloured, and nobody's who does not want any (no-color.org). */
+function consoleOf(spec: ContainerSpec, host: HostFacts): Pick<ContainerView, 'console' | 'background'> {
+  const console = consoleMode(spec, host);
+  const { TERM = 'dumb', NO_COLOR = '' } = host.env;
+  const coloured = console === 'interactive' && host.stdoutTty && NO_COLOR === '' && TERM !== '' && TERM !== 'dumb';
+  return coloured && spec.background ? { console, background: spec.background } : { console };
 }
 
 /** The mode asked for; by default the terminal when there is one on both sides, else output only. */

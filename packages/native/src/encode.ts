@@ -19,7 +19,7 @@ import {
 const MAGIC = 0x504e5354;
 const VERSION = 4;
 /** 32-bit words of the header and of each step. */
-const HEADER_WORDS = 16;
+const HEADER_WORDS = 18;
 const STEP_WORDS = 12;
 const MAX_SLOTS = 256;
 /** What --cpu-affinity takes (packages/core/src/values/privileges.ts). */
@@ -173,6 +173,7 @@ export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) =>
     plan.listen,
     plan.monitor.keySignals.powerOff | (plan.monitor.keySignals.reboot << 16),
   ]);
+  encoder.background(plan.monitor.background);
   for (const [index, step] of steps.entries()) encoder.step(step, HEADER_WORDS + index * STEP_WORDS);
   return encoder.finish();
 }
@@ -196,6 +197,10 @@ class Encoder {
 
   header(values: readonly number[]): void {
     this.#words.set(values);
+  }
+
+  background(sgr: string | undefined): void {
+    if (sgr !== undefined) this.#words[HEADER_WORDS - 2] = this.#text(sgr);
   }
 
   finish(): Uint8Array {

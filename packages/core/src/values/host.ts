@@ -94,8 +94,12 @@ export function rootHash(text: string): string {
   return text.toLowerCase();
 }
 
+/** Room for one colour with a few numbers beside; Tint::kMaxParameters of the monitor. */
+const MAX_SGR = 18;
+
 /** Parameters of SGR, ECMA-48: numbers parted by semicolons. */
 export function sgr(text: string): string {
+  if (text.length > MAX_SGR) throw new Refusal(`longer than ${MAX_SGR} characters`);
   if (!/^(?:\d{1,3}(?:[;:]\d{1,3})*)?$/.test(text))
     throw new Refusal('not numbers parted by ;', "--background='' turns it off");
   return text;

@@ -197,6 +197,8 @@ export interface ContainerView {
   readonly payload: PayloadView;
   readonly environment: readonly Variable[];
   readonly console: ConsoleMode;
+  /** parameters of SGR that the console is coloured with */
+  readonly background?: string;
   /** number of the caller's descriptors, from 3 on, that the payload gets */
   readonly listen: number;
   readonly signals: InitSignals;

@@ -6,7 +6,6 @@ import type { ContainerSpec } from '../spec';
 /** The option and whether the spec asks for it. */
 const UNSUPPORTED: readonly (readonly [option: string, asked: (spec: ContainerSpec) => boolean])[] = [
   ['--bind-user', (spec) => spec.bindUsers.length > 0],
-  ['--background', (spec) => spec.background !== undefined],
   ['--proc', (spec) => spec.procReadOnly],
   ['--property', (spec) => spec.properties.length > 0],
   ['--slice', (spec) => spec.slice !== undefined],
