@@ -45,7 +45,7 @@ function namespaceOf(pid: number, kind: string): string | undefined {
 }
 
 /** The monitor below a process; there is one as soon as the machine has started. */
-function monitorBelow(pid: number): number | undefined {
+export function monitorBelow(pid: number): number | undefined {
   return descendantsOf(pid).find((child) => commandLine(child).startsWith('tsnspawn-monitor: '));
 }
 

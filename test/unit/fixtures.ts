@@ -7,6 +7,7 @@ import {
   type HostFacts,
   type LaunchPlan,
   lower,
+  type NetworkFacts,
   parseArguments,
   type Step,
   type TreeFacts,
@@ -29,6 +30,18 @@ export function host(changes: Partial<HostFacts> = {}): HostFacts {
     architectures: ['x86_64', 'i686'],
     devices: {},
     runId: '0123456789abcdef',
+    ...changes,
+  };
+}
+
+/** What a launch finds that asks for a network. */
+export function network(changes: Partial<NetworkFacts> = {}): NetworkFacts {
+  return {
+    interfaces: ['lo', 'eth0', 'eth1', 'br0'],
+    alternatives: { enp3s0: 'eth0' },
+    machineId: '3d1219c7c4c5404aaa1f6d2a48adfda4',
+    namespace: 'network',
+    nft: '/usr/sbin/nft',
     ...changes,
   };
 }

@@ -2,9 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/nsfs.h>
 #include <napi.h>
+#include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -446,6 +450,31 @@ Napi::Value limits(const Napi::CallbackInfo& info) {
   return list;
 }
 
+/// interfaceName(name) → the interface that has this name or alternative name, as the kernel shows it, or undefined
+Napi::Value interfaceName(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string name = text(info[0]);
+  ifreq request{};
+  name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool found = ioctl(fd, SIOCGIFINDEX, &request) == 0 && ioctl(fd, SIOCGIFNAME, &request) == 0;
+  close(fd);
+  return found ? Napi::String::New(env, request.ifr_name) : env.Undefined();
+}
+
+/// networkNamespace(path) → what is there: network, missing, denied, other
+Napi::Value networkNamespace(const Napi::CallbackInfo& info) {
+  int fd = open(text(info[0]).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  const char* kind = errno == EACCES || errno == EPERM     ? "denied"
+                     : errno == ENOENT || errno == ENOTDIR ? "missing"
+                                                           : "other";
+  if (fd >= 0) {
+    kind = ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET ? "network" : "other";
+    close(fd);
+  }
+  return Napi::String::New(info.Env(), kind);
+}
+
 /// saveTerminal(): remembers the settings of standard input and output, for a monitor that dies while it has them raw.
 Napi::Value saveTerminal(const Napi::CallbackInfo& info) {
   auto* data = info.Env().GetInstanceData<AddonData>();
@@ -511,6 +540,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("capabilities", Napi::Function::New<capabilities>(env));
   exports.Set("refusedProcessors", Napi::Function::New<refusedProcessors>(env));
   exports.Set("limits", Napi::Function::New<limits>(env));
+  exports.Set("interfaceName", Napi::Function::New<interfaceName>(env));
+  exports.Set("networkNamespace", Napi::Function::New<networkNamespace>(env));
   exports.Set("saveTerminal", Napi::Function::New<saveTerminal>(env));
   exports.Set("restoreTerminal", Napi::Function::New<restoreTerminal>(env));
   exports.Set("seccompFilter", Napi::Function::New<seccompFilter>(env));

@@ -15,7 +15,7 @@ struct End {
 /// The monitor's descriptors and the guest it watches, for one run of the plan.
 class Watch {
  public:
-  Watch(const Plan& plan, int signals) : context_(plan), signals_(signals), console_(plan) {}
+  Watch(const Plan& plan, Network& network, int signals) : context_(plan, network), signals_(signals), console_(plan) {}
 
   End run() {
     if (!start()) return {true};
@@ -48,6 +48,7 @@ class Watch {
       birth = nullptr;
       pid_ = cloneGuest(context_, -1, &channel_);
     }
+    context_.network.comeBack();
     if (pid_ < 0) {
       reportClone(pid_);
       return abandon();
@@ -60,8 +61,8 @@ class Watch {
         return abandon();
       }
     }
-    context_.guest = pid_;
     // Where the guest is needed to say what is meant: the maps of its ids, its network.
+    context_.guest = pid_;
     if (!runAll(wire::Side::kHost, plan.host(), plan.header().hostCount)) return abandon();
     // Detached mounts that the guest has not taken yet die with the last descriptor; it has its own copies of these.
     context_.closeSlots();
@@ -137,7 +138,7 @@ class Watch {
 
   /// Waits for one round of events and serves them.
   void turn(const __kernel_timespec* timeout) {
-    pollfd fds[8];
+    pollfd fds[9];
     unsigned n = 0;
     auto add = [&](int fd, short events) {
       fds[n] = {fd, events, 0};
@@ -147,12 +148,14 @@ class Watch {
     unsigned signals = add(signals_, POLLIN);
     unsigned channel = add(channel_, POLLIN);
     unsigned notify = add(notifySocket_.get(), POLLIN);
+    unsigned addresses = add(context_.network.addressChanges(), POLLIN);
     unsigned console = n;
     n += console_.watch(fds + n);
     if (sys::poll(fds, n, timeout) < 0) return;
     if (fds[channel].revents) readChannel();
     if (fds[notify].revents) readNotification();
     if (fds[launcher].revents) readCommand();
+    if (fds[addresses].revents) context_.network.heedAddresses();
     console_.serve(fds + console);
     // As SIGPIPE would: `tsnspawn … | head` ends. A guest that was booted has more to do than to print.
     if (console_.readerGone() && context_.plan.header().killSignal == 0) kill(wire::Cause::kNoReader);
@@ -308,16 +311,17 @@ void runMonitor(const Plan& plan) {
   sys::SignalSet watched = sys::signalBit(SIGCHLD) | sys::signalBit(SIGWINCH);
   sys::setSignalMask(sys::kAllSignals);
   sys::UniqueFd signals(sys::invoke(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK));
+  Network network(plan);
   for (;;) {
-    Watch watch(plan, signals.get());
+    Watch watch(plan, network, signals.get());
     End end = watch.run();
     // An init that knows no better way to go (sysvinit has its ctrl-alt-del) shuts down for a reboot: it is down all the same.
     if (end.signal == SIGHUP && watch.asked()) end.signal = SIGINT;
     bool again = !end.failed && end.signal == SIGHUP && plan.header().restart;
+    network.undo(!again);
     if (!again) removeTempDirectories(plan);
     if (!again) removeLockFiles(plan.header());
     if (end.failed) return;
-    // reboot(2) in a PID namespace ends its init with SIGHUP for a restart, SIGINT for halt and power off (pid_namespaces(7)).
     if (again) {
       sendEvent(wire::Event::kRebooting);
       continue;

@@ -9,6 +9,11 @@ class Plan {
   bool map(int fd);
 
   const wire::Header& header() const { return *header_; }
+  /// All of them, side by side.
+  const wire::Step* steps() const { return reinterpret_cast<const wire::Step*>(header_ + 1); }
+  uint32_t stepCount() const {
+    return header_->outerCount + header_->hostCount + header_->innerCount + header_->lateCount;
+  }
   const wire::Step* outer() const { return steps(); }
   const wire::Step* host() const { return outer() + header_->outerCount; }
   const wire::Step* inner() const { return host() + header_->hostCount; }
@@ -25,8 +30,6 @@ class Plan {
   const void* data(uint32_t offset) const { return base_ + offset; }
 
  private:
-  const wire::Step* steps() const { return reinterpret_cast<const wire::Step*>(header_ + 1); }
-
   const char* base_ = nullptr;
   const wire::Header* header_ = nullptr;
 };

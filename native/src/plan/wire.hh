@@ -75,6 +75,11 @@ enum class Op : uint16_t {
   kMapOwners,
   kResume,
   kDelegateCgroup,
+  kJoinNetwork,
+  kVeth,
+  kSharedInterface,
+  kMoveInterface,
+  kForwardPorts,
   kCount,
 };
 
@@ -107,6 +112,11 @@ struct Step {
 };
 static_assert(sizeof(Step) == 48);
 
+/// One forwarded port.
+struct Port {
+  uint16_t host, guest, udp;
+};
+
 enum class Console : uint32_t { kInteractive, kReadOnly, kPassive, kPipe };
 
 struct Header {
@@ -136,6 +146,7 @@ enum class Event : uint32_t {
   kNotify,     // text: an sd_notify message of the guest's PID 1
   kExited,     // a = exit status, b = signal (one of them 0), c = Cause
   kRebooting,  // the guest asked for a reboot and is started again
+  kNetwork,  // text: a NetworkTrace; with a socket in the guest's network namespace, where there is something to undo in it
 };
 
 /// Who has ended the guest.

@@ -1,6 +1,7 @@
 // What the steps of one launch share: the plan, the descriptors in the slots, and what a step found out for a later one.
 #pragma once
 
+#include "net/network.hh"
 #include "plan/plan.hh"
 #include "sys/kernel.hh"
 
@@ -26,13 +27,14 @@ struct GuestReport {
 };
 
 struct Context {
-  explicit Context(const Plan& p) : plan(p) {
+  Context(const Plan& p, Network& n) : plan(p), network(n) {
     for (int& fd : slots) fd = -1;
     slots[wire::kTreeSlot] = wire::kLockFd;
     for (int i = 0; i < handed(); i++) slots[wire::kFirstHandedSlot + i] = wire::kFirstHandedFd + i;
   }
 
   const Plan& plan;
+  Network& network;
   int slots[wire::kMaxSlots];
   User user;
   int toMonitor = -1;  // inner side only
@@ -102,6 +104,11 @@ long shiftOwners(Context&, const wire::Step&);
 long coverPath(Context&, const wire::Step&);
 long mapOwners(Context&, const wire::Step&);
 long delegateCgroup(Context&, const wire::Step&);
+long joinNetwork(Context&, const wire::Step&);
+long makeVeth(Context&, const wire::Step&);
+long makeSharedInterface(Context&, const wire::Step&);
+long moveInterface(Context&, const wire::Step&);
+long forwardPorts(Context&, const wire::Step&);
 
 /// Gives up what takeIdentity() had to leave for seccomp(2); for a process that does not exec. Returns 0 or -errno.
 long dropToBoundingSet();

@@ -1,4 +1,4 @@
-// The guest's own network namespace.
+// The guest's network namespace, and the steps of the host side that fill it: net/network.cc does their work.
 #include <linux/sockios.h>
 
 #include "steps/context.hh"
@@ -13,6 +13,12 @@ struct InterfaceRequest {
 };
 constexpr short kInterfaceUp = 1;
 
+/// Tells the supervisor at once, also of what has failed half-way: the next moment somebody may kill the monitor.
+long told(Context& context, long result) {
+  context.network.publish();
+  return result;
+}
+
 }  // namespace
 
 /// Brings `lo` up: a new network namespace has it, but down.
@@ -22,4 +28,22 @@ long raiseLoopback(Context&, const wire::Step&) {
   if (!socket.ok()) return socket.error();
   InterfaceRequest request{"lo", kInterfaceUp, {}};
   return sys::ioctl(socket.get(), SIOCSIFFLAGS, &request);
+}
+
+long joinNetwork(Context& context, const wire::Step& step) { return context.network.join(step); }
+
+long makeVeth(Context& context, const wire::Step& step) {
+  return told(context, context.network.makeVeth(step, context.guest));
+}
+
+long makeSharedInterface(Context& context, const wire::Step& step) {
+  return told(context, context.network.makeShared(step, context.guest));
+}
+
+long moveInterface(Context& context, const wire::Step& step) {
+  return told(context, context.network.moveIn(step, context.guest));
+}
+
+long forwardPorts(Context& context, const wire::Step& step) {
+  return context.network.forwardPorts(step, context.guest, &context.about);
 }

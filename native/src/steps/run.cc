@@ -57,6 +57,11 @@ constexpr Function kFunctions[] = {
     mapOwners,
     resumeGuest,
     delegateCgroup,
+    joinNetwork,
+    makeVeth,
+    makeSharedInterface,
+    moveInterface,
+    forwardPorts,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

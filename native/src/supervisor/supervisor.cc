@@ -83,6 +83,7 @@ class Supervisor {
       return;
     }
     message.text[sizeof message.text - 1] = 0;
+    if (message.kind != wire::Event::kNetwork && received.fd >= 0) sys::close(received.fd);
     switch (message.kind) {
       case wire::Event::kStarted:
         // On a terminal the launcher has said it, before the monitor changed the terminal's mode.
@@ -96,6 +97,10 @@ class Supervisor {
         break;
       case wire::Event::kRebooting:
         say(Line("Container ").add(what_.machine).add(" is being rebooted."));
+        break;
+      case wire::Event::kNetwork:
+        memcpy(&network_, message.text, sizeof network_);
+        inside_.reset(received.fd);
         break;
       case wire::Event::kExited:
         ended_ = true;
@@ -172,6 +177,7 @@ class Supervisor {
         if (plan_.outer()[i].op == wire::Op::kCgroup) removeCgroup(plan_, plan_.outer()[i]);
       for (uint32_t i = 0; i < plan_.header().outerCount; i++)
         if (plan_.outer()[i].op == wire::Op::kTempDirectory) removeTempDirectory(plan_, plan_.outer()[i]);
+      undoNetwork(plan_, network_, inside_.get(), true);
       if (failed_) return 1;
       if (atOnce_) {
         say(line.add("has been killed."));
@@ -228,6 +234,8 @@ class Supervisor {
   bool started_ = false, ready_ = false, asked_ = false, atOnce_ = false, gone_ = false, failed_ = false,
        ended_ = false;
   int repeats_ = 0;
+  NetworkTrace network_;
+  sys::UniqueFd inside_;
   wire::EventMessage failure_{}, end_{};
 };
 

@@ -182,6 +182,7 @@ inline long mountSetattr(int dir, const char* path, unsigned flags, mount_attr* 
 // processes
 inline long kill(long pid, int signal) { return invoke(__NR_kill, pid, signal); }
 inline long wait(long pid, int* status, int options) { return invoke(__NR_wait4, pid, status, options, nullptr); }
+inline long setns(int fd, unsigned kind) { return invoke(__NR_setns, fd, kind); }
 inline long unshare(unsigned flags) { return invoke(__NR_unshare, flags); }
 inline long setsid() { return invoke(__NR_setsid); }
 inline long prctl(int option, unsigned long a = 0, unsigned long b = 0, unsigned long c = 0, unsigned long d = 0) {

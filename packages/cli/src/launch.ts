@@ -14,6 +14,7 @@ import {
   isTsnspawnError,
   type LaunchPlan,
   lower,
+  networkWarnings,
   parseArguments,
   refuseConflicts,
   requirePrivileges,
@@ -155,6 +156,7 @@ export function prepare(
   const { host, tree, handed } = probeWishes(spec, usual, found);
   const container = view(spec, host, tree);
   requireSources(container, host);
+  networkWarnings(container, host).forEach(warn);
   if (container.cpuAffinity !== undefined) requireProcessors(container.cpuAffinity);
   const plan = lower(container, host, { pid: process.pid, uuid: randomUuid() });
   requireFilters(plan);

@@ -79,6 +79,13 @@ export class CgroupError extends TsnspawnError {
   }
 }
 
+/** An interface, a port or a network namespace of the host cannot be used. */
+export class NetworkError extends TsnspawnError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, { code: 'ENETWORK', ...details });
+  }
+}
+
 /** This kernel or architecture lacks something that was asked for by name. */
 export class UnsupportedError extends TsnspawnError {
   constructor(message: string, details: ErrorDetails = {}) {

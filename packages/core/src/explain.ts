@@ -46,6 +46,24 @@ export function stepInWords(step: FailedStep, about?: string): string {
       return `make the namespaces of the container${inParentheses(...step.namespaces)}`;
     case 'cgroup':
       return `make the cgroup ${step.mount}${step.path}`;
+    case 'joinNetwork':
+      return `join the network namespace ${step.path}`;
+    case 'veth': {
+      const port = step.bridge === undefined ? '' : ` in the bridge ${step.bridge}`;
+      return `connect ${step.guest} of the container with ${step.host} of the host${port}`;
+    }
+    case 'sharedInterface':
+      return `make the ${step.kind} ${step.guest} on ${step.host}`;
+    case 'moveInterface': {
+      const name = step.guest === step.host ? '' : ` as ${step.guest}`;
+      return `move the interface ${step.host} into the container${name}`;
+    }
+    case 'forwardPorts': {
+      const ports = step.ports.map(({ protocol, host, guest }) => `${protocol}:${host}:${guest}`);
+      return about === undefined || about === ''
+        ? `forward the ports ${ports.join(' ')}`
+        : `forward the port ${about} of the host`;
+    }
     case 'openTree':
       return `open ${sourceInWords(step.source)}${inParentheses(...step.flags)}`;
     case 'mountDevice':
@@ -195,6 +213,15 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
       if (errno === 'EROFS') return `the cgroup file system is mounted read-only: mount -o remount,rw ${step.mount}`;
       if (denied) return inAnotherContainer('cgroups');
       return errno === 'EAGAIN' ? 'the number of cgroups is limited: see cgroup.max.descendants' : undefined;
+    case 'joinNetwork':
+      return errno === 'EINVAL' ? 'it must be a network namespace: ip netns add NAME makes one' : undefined;
+    case 'veth':
+    case 'sharedInterface':
+    case 'moveInterface':
+      return interfaceHint(step, errno);
+    case 'forwardPorts':
+      if (errno === 'EIO') return 'nft refused the rules, see above: is nf_tables in this kernel?';
+      return errno === 'EADDRINUSE' ? 'a program of the host listens there, or another machine has it' : undefined;
     case 'openTree':
       if (errno === 'ENOSYS') return 'Linux 5.12 or newer is needed';
       return denied ? inAnotherContainer('mounts') : undefined;
@@ -256,6 +283,27 @@ function readOnlyHint(target: string, errno: string): string | undefined {
   return errno === 'EROFS'
     ? `${target} does not exist and the tree is read-only: make the mount point first`
     : undefined;
+}
+
+type InterfaceStep = Extract<Step, { op: 'veth' | 'sharedInterface' | 'moveInterface' }>;
+
+function interfaceHint(step: InterfaceStep, errno: string): string | undefined {
+  switch (errno) {
+    case 'EPERM':
+      return inAnotherContainer('network interfaces');
+    case 'EEXIST':
+      return 'an interface of this name is there already';
+    case 'EOPNOTSUPP':
+      if (step.op === 'veth' && step.bridge !== undefined)
+        return `is ${step.bridge} a bridge? is bridge in this kernel?`;
+      return step.op === 'moveInterface' ? undefined : `this kernel has no ${step.op === 'veth' ? 'veth' : step.kind}`;
+    case 'EINVAL':
+      return step.op === 'moveInterface' ? 'interfaces of this kind stay where they were made' : undefined;
+    case 'EBUSY':
+      return step.op === 'sharedInterface' ? `${step.host} is shared in another way already` : undefined;
+    default:
+      return undefined;
+  }
 }
 
 function execHint(step: Extract<Step, { op: 'exec' }>, errno: string, about: string | undefined): string | undefined {

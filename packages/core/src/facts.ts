@@ -58,6 +58,22 @@ export interface Owner {
   readonly gid: number;
 }
 
+/** What of the host's network matters to a launch that asks for one. */
+export interface NetworkFacts {
+  /** the interfaces in the launcher's network namespace */
+  readonly interfaces: readonly string[];
+  /** other names that were asked for (ip-link(8): altname), and the interfaces that have them */
+  readonly alternatives: { readonly [name: string]: string | undefined };
+  /** the host's machine-id(5): 32 hex digits */
+  readonly machineId?: string | undefined;
+  /** what lies at the path of --network-namespace-path, where it can be looked at */
+  readonly namespace?: 'network' | 'missing' | 'denied' | 'other' | undefined;
+  /** whether the host routes IPv4 packets of others */
+  readonly routes?: boolean | undefined;
+  /** absolute path of nft(8) */
+  readonly nft?: string | undefined;
+}
+
 /** What this kernel lets this user do. */
 export interface HostFacts {
   readonly euid: number;
@@ -102,6 +118,8 @@ export interface HostFacts {
   readonly owners?: { readonly [path: string]: Owner } | undefined;
   /** where selinuxfs is mounted, or undefined */
   readonly selinuxMount?: string | undefined;
+  /** looked up only where the launch asks for interfaces, ports, or another network namespace */
+  readonly network?: NetworkFacts | undefined;
 }
 
 /** Which init a tree has at the places where a boot looks for one. */

@@ -29,6 +29,7 @@ export { view } from './view';
 export { deviceOptions } from './view/image';
 export type * from './view/model';
 export { machineName, nameFromPath } from './view/names';
+export { asksForNetwork, networkWarnings } from './view/network';
 export { boots, INIT_CANDIDATES } from './view/payload';
 export { requirePrivileges } from './view/privileges';
 export { keepsTree, TEMPORARY_PREFIX } from './view/root';

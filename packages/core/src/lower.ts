@@ -3,6 +3,7 @@
 import type { HostFacts } from './facts';
 import { lowerCgroup } from './lower/cgroup';
 import { lowerEntries, type RunVariables } from './lower/filesystem';
+import { lowerNetwork } from './lower/network';
 import { lowerRoot, ROOT } from './lower/root';
 import { lowerLimits, lowerTail } from './lower/tail';
 import { lowerUsers, RANGE_LOCK } from './lower/users';
@@ -35,18 +36,20 @@ function labelled(step: Step, label: string | undefined): Step {
  */
 export function lower(view: ContainerView, host: HostFacts, run: RunVariables): LaunchPlan {
   const uuid = dashed(view.uuid ?? run.uuid);
-  const cgroup = lowerCgroup(view.cgroup, host.cgroup, `tsnspawn-${view.machine}-${run.pid}`);
-  const { privateNetwork } = view;
-  const filesystem = lowerEntries(view.entries, uuid, view.users, privateNetwork, view.root.changes);
+  const unique = `tsnspawn-${view.machine}-${run.pid}`;
+  const cgroup = lowerCgroup(view.cgroup, host.cgroup, unique);
+  const network = lowerNetwork(view.network, unique);
+  const ownNetwork = view.network.namespace === 'new';
+  const filesystem = lowerEntries(view.entries, uuid, view.users, ownNetwork, view.root.changes);
   const root = lowerRoot(view.root, view.users);
-  const users = view.users && lowerUsers(view.users, privateNetwork);
+  const users = view.users && lowerUsers(view.users, ownNetwork, network.host);
   const limits = lowerLimits(view);
   const shares = (name: 'ipc' | 'uts'): boolean => view.sharedNamespaces.includes(name);
   const namespaces: Namespace[] = [
     'mnt',
     'pid',
     ...(['uts', 'ipc'] as const).filter((name) => !shares(name)),
-    ...(privateNetwork ? (['net'] as const) : []),
+    ...(ownNetwork ? (['net'] as const) : []),
   ];
   // mounts of the host below the tree or a bind still arrive; ours are not shared yet, since a bind of a shared mount is its
   // peer, and each mount below the one would appear a second time below the other
@@ -60,6 +63,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     ...cgroup.host,
     ...(view.users === undefined ? [] : delegate(cgroup.host, view.users.base)),
     ...(users?.open ?? []),
+    ...network.outer,
     ...root.open,
     ...filesystem.open,
     ...(users === undefined && overlays.length === 0 ? [] : [{ op: 'unshareMounts' } as const]),
@@ -81,7 +85,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     ...cgroup.mounts,
     share,
     ...(shares('uts') ? [] : [{ op: 'hostname', name: view.hostname } as const]),
-    ...(privateNetwork ? [{ op: 'loopback' } as const] : []),
+    ...(ownNetwork ? [{ op: 'loopback' } as const] : []),
     { op: 'requireNamespacedReboot' },
     // hard limits are raised by the host's root only
     ...lowerTail(view, uuid, users === undefined ? limits : [{ op: 'await' }]),
@@ -97,7 +101,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     ],
     listen: view.listen,
     outer: outer.map((step) => labelled(step, view.apiLabel)),
-    host: users?.host ?? [],
+    host: users?.host ?? network.host,
     inner: inner.map((step) => labelled(step, view.apiLabel)),
     late: users === undefined ? [] : [...users.late, ...limits],
     monitor: {

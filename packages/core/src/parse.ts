@@ -105,7 +105,7 @@ export function specFrom(settings: Settings, env: Environment): ContainerSpec {
     apiVfsWritable: apiVfsWritable(env),
     users: settings.privateUsers ?? { mode: 'no' },
     ownership: settings.ownership ?? (settings.privateUsers?.mode === 'pick' ? 'auto' : 'off'),
-    network: networkFrom(settings),
+    network: networkFrom(settings, env),
     resolvConf: settings.resolvConf ?? 'auto',
     timezone: settings.timezone ?? 'auto',
     linkJournal: settings.linkJournal ?? { mode: 'auto', whereLinked: true },
@@ -134,7 +134,7 @@ export function specFrom(settings: Settings, env: Environment): ContainerSpec {
 }
 
 /** Every option but --network-namespace-path implies a network namespace of the container's own. */
-function networkFrom(settings: Settings): NetworkSpec {
+function networkFrom(settings: Settings, env: Environment): NetworkSpec {
   const { networkBridge: bridge, networkZone: zone } = settings;
   const vethExtra = settings.networkVethExtra ?? [];
   const macvlan = settings.networkMacvlan ?? [];
@@ -156,7 +156,17 @@ function networkFrom(settings: Settings): NetworkSpec {
     ipvlan,
     interfaces,
     ports: settings.port ?? [],
+    ...present('mac', hardwareAddress(env.SYSTEMD_NSPAWN_NETWORK_MAC)),
   };
+}
+
+/** Six bytes in hexadecimal; neither nothing nor the address of a group. */
+function hardwareAddress(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const address = text.toLowerCase().replaceAll('-', ':');
+  if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(address) && /[1-9a-f]/.test(address) && !/^.[13579bdf]/.test(address))
+    return address;
+  throw new UsageError(`bad value '${text}' for the variable SYSTEMD_NSPAWN_NETWORK_MAC: not a hardware address`);
 }
 
 function cpusOf(settings: Settings): readonly number[] | undefined {

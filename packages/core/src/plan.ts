@@ -3,6 +3,7 @@
 // flags have names here and become numbers only in the encoder (packages/native/src/encode.ts).
 
 import type { RLIMITS } from './rlimits';
+import type { PortForward } from './spec';
 
 /** Namespaces a clone can make, by the names of namespaces(7). */
 export type Namespace = 'mnt' | 'pid' | 'uts' | 'ipc' | 'net' | 'user' | 'cgroup';
@@ -55,6 +56,43 @@ export type Step =
   | { readonly op: 'cgroup'; readonly mount: string; readonly path: string; readonly as: Slot; readonly into: boolean }
   /** Let a user other than the host's root make cgroups in this one. */
   | { readonly op: 'delegateCgroup'; readonly from: Slot; readonly owner: number }
+  /** Enter the network namespace at the host path `path`: the guest is born in it. */
+  | { readonly op: 'joinNetwork'; readonly path: string }
+  // --- host side, with the guest's network namespace there ---
+  /** Make a virtual cable: `host` here, up, and `guest` in the guest. Addresses as `02:00:5e:00:00:01`; without one a random
+   *  one. `makesBridge`: the bridge is made where it is missing, and removed when it has no port left. */
+  | {
+      readonly op: 'veth';
+      readonly host: string;
+      readonly guest: string;
+      readonly longName?: string;
+      readonly hostAddress?: string;
+      readonly guestAddress?: string;
+      readonly bridge?: string;
+      readonly makesBridge?: boolean;
+    }
+  /** Make `guest` in the guest, a child of the interface `host`. */
+  | {
+      readonly op: 'sharedInterface';
+      readonly kind: 'macvlan' | 'ipvlan';
+      readonly host: string;
+      readonly guest: string;
+      readonly address?: string;
+    }
+  /** Move the interface `host` into the guest, where it is called `guest`. At the end it comes back under its old name. */
+  | { readonly op: 'moveInterface'; readonly host: string; readonly guest: string }
+  /** Make the nftables table `table` with the program `nft`, keep the guest's address in it, and relay connections to the
+   *  host's loopback addresses. At the end both are gone. */
+  | {
+      readonly op: 'forwardPorts';
+      readonly nft: string;
+      readonly table: string;
+      readonly ports: readonly PortForward[];
+      /** the table's content, and the rules that are added for an address of each family, where `%` stands for it */
+      readonly chains: string;
+      readonly rules4: string;
+      readonly rules6: string;
+    }
   // --- roots and binds ---
   /** Clone a mount detached: open_tree(2) OPEN_TREE_CLONE. */
   | {

@@ -110,6 +110,8 @@ export interface NetworkSpec {
   /** interfaces of the host that move into the guest and come back */
   readonly interfaces: readonly InterfacePair[];
   readonly ports: readonly PortForward[];
+  /** hardware address of host0, `02:00:5e:00:00:01`; without it one made from the machine's name */
+  readonly mac?: string;
 }
 
 /** One `--system-call-filter`: names and @groups that are added to what may be called, or taken from it. */

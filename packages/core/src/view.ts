@@ -15,6 +15,7 @@ import { limitsOf } from './view/limits';
 import type { ContainerView, Entry, PayloadView } from './view/model';
 import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
+import { networkOf } from './view/network';
 import { payloadOf, signalsOf } from './view/payload';
 import { privilegesOf } from './view/privileges';
 import { isOverlaid, rootEntries, rootView } from './view/root';
@@ -55,9 +56,9 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     signals: signalsOf(spec, payload, tree),
     restart: !spec.keepUnit,
     notifyReady: spec.notifyReady,
-    privateNetwork: spec.network.private,
     sharedNamespaces: sharedNamespaces(spec, payload),
     ...(spec.selinuxApiContext === undefined ? {} : { apiLabel: spec.selinuxApiContext }),
+    network: networkOf(spec, host, machine),
     privileges: privilegesOf(spec, host),
     limits: limitsOf(spec, host),
     ...(spec.oomScoreAdjust === undefined ? {} : { oomScoreAdjust: spec.oomScoreAdjust }),

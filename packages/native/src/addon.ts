@@ -108,6 +108,8 @@ export interface Addon {
   canOpen(path: string): boolean;
   refusedProcessors(numbers: readonly number[]): readonly number[];
   limits(pid: number): readonly number[];
+  interfaceName(name: string): string | undefined;
+  networkNamespace(path: string): 'network' | 'missing' | 'denied' | 'other';
   saveTerminal(): void;
   restoreTerminal(): void;
   seccompFilter(name: string): Buffer;

@@ -8,6 +8,7 @@ import {
   type MountFlag,
   type Namespace,
   type Op,
+  type PortForward,
   type Propagation,
   RLIMITS,
   type SeccompFilter,
@@ -73,6 +74,11 @@ const OPS: readonly Op[] = [
   'mapOwners',
   'resume',
   'delegateCgroup',
+  'joinNetwork',
+  'veth',
+  'sharedInterface',
+  'moveInterface',
+  'forwardPorts',
 ];
 
 /** wire::StepFlag. */
@@ -234,6 +240,38 @@ class Encoder {
         r.s[1] = this.#text(step.path);
         r.as = this.#slot(step.as);
         if (step.into) r.flags |= Flag.Into;
+        return r;
+      case 'joinNetwork':
+        r.s[0] = this.#text(step.path);
+        return r;
+      case 'veth':
+        r.s[0] = this.#text(step.host);
+        r.s[1] = this.#text(step.guest);
+        r.s[2] = this.#list([step.bridge ?? '', step.longName ?? '']);
+        r.a = hardwareAddress(step.hostAddress);
+        r.b = hardwareAddress(step.guestAddress);
+        if (step.makesBridge) r.mode = 1;
+        return r;
+      case 'sharedInterface':
+        r.s[0] = this.#text(step.host);
+        r.s[1] = this.#text(step.guest);
+        r.s[2] = this.#text(step.kind);
+        r.a = hardwareAddress(step.address);
+        return r;
+      case 'moveInterface':
+        r.s[0] = this.#text(step.host);
+        r.s[1] = this.#text(step.guest);
+        return r;
+      case 'forwardPorts':
+        r.s[0] = this.#text(step.nft);
+        r.n = step.ports.length;
+        r.s[1] = this.#append(portRecords(step.ports));
+        r.s[2] = this.#list([
+          step.table,
+          step.chains,
+          rulesOf(step.table, step.rules4),
+          rulesOf(step.table, step.rules6),
+        ]);
         return r;
       case 'openTree':
         if (typeof step.source === 'string') r.s[0] = this.#text(step.source);
@@ -497,6 +535,25 @@ function cpuMask(cpus: readonly number[]): string {
 
 function mountFlags(flags: readonly MountFlag[]): number {
   return flags.reduce((bits, flag) => bits | MOUNT_FLAGS[flag], 0);
+}
+
+/** Six bytes as a number, the first one lowest; 0: none. */
+function hardwareAddress(text: string | undefined): number {
+  return (text ?? '').split(':').reduceRight((value, byte) => value * 256 + Number.parseInt(byte || '0', 16), 0);
+}
+
+/** wire::Port. */
+function portRecords(ports: readonly PortForward[]): string {
+  const numbers = ports.flatMap(({ protocol, host, guest }) => [host, guest, protocol === 'udp' ? 1 : 0]);
+  return numbers.map((number) => String.fromCharCode(number & 255, number >> 8)).join('');
+}
+
+/** Rules as commands of nft(8). */
+function rulesOf(table: string, rules: string): string {
+  return rules
+    .split('\n')
+    .map((rule) => `add rule inet ${table} ${rule};`)
+    .join('\n');
 }
 
 function capabilityMask(names: readonly string[]): Wide {

@@ -61,6 +61,8 @@ function details(step: Step): string[] {
         ...(step.args.length > 0 ? wrap('arguments:', step.args.map(quoted)) : []),
         ...wrap('environment:', step.env.map(quoted)),
       ];
+    case 'forwardPorts':
+      return [step.chains, step.rules4, step.rules6].flatMap((rules) => rules.split('\n'));
     default:
       return [];
   }

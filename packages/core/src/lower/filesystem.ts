@@ -72,7 +72,7 @@ export function lowerEntries(
       case 'sysfs': {
         if (!sysfs) {
           const flags = ['nosuid', 'nodev', 'noexec'] as const;
-          if (users === undefined) put({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags, data: '' });
+          if (users === undefined || !ownNetwork) put({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags, data: '' });
           else put({ op: 'bind', source: { from: SYSFS }, target: SCRATCH, recursive: false, flags: [] });
         }
         sysfs = true;
@@ -126,8 +126,10 @@ function isOwn(entry: Entry, ownNetwork: boolean): boolean {
   switch (entry.kind) {
     case 'held':
     case 'notify':
-    case 'sysfs':
       return true;
+    // that of a network which is joined is shown by the monitor, who is in it as well then
+    case 'sysfs':
+      return ownNetwork;
     case 'filesystem':
       if (OWN_TYPES.includes(entry.type)) return true;
       break;

@@ -37,7 +37,7 @@ export interface UsersSteps {
  * covered (mount_too_revealing()). So the monitor puts one of its own in each place; when the guest has made its own they go
  * again, by propagation: what came with the namespace is locked for the guest.
  */
-export function lowerUsers(users: UsersView, ownNetwork: boolean): UsersSteps {
+export function lowerUsers(users: UsersView, ownNetwork: boolean, network: readonly Step[]): UsersSteps {
   const ids = mapOf(users);
   const show = (fs: string, target: string): Step => ({
     op: 'mount',
@@ -62,6 +62,8 @@ export function lowerUsers(users: UsersView, ownNetwork: boolean): UsersSteps {
       { op: 'umount', target: '/proc' },
       ...(ownNetwork ? [{ op: 'umount', target: '/sys' } as const] : []),
       { op: 'returnToHost' },
+      // here, and not on the host side: it takes programs and files of the host
+      ...network,
       { op: 'resume' },
     ],
   };

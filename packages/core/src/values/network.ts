@@ -9,7 +9,8 @@ import { Refusal } from './text';
 /** IFNAMSIZ less its zero (linux/if.h). */
 const NAME_MAX = 15;
 
-/** An interface name as the kernel takes it (dev_valid_name() of net/core/dev.c), less what confuses tools: %, all digits. */
+/** An interface name as the kernel takes it (dev_valid_name() of net/core/dev.c), less what confuses tools: % and all digits the kernel's
+ *  own, quotes and * the rules of nft(8). */
 export function interfaceName(text: string): string {
   if (text === '' || text.length > NAME_MAX) throw new Refusal(`an interface name has 1 to ${NAME_MAX} characters`);
   if (
@@ -18,7 +19,7 @@ export function interfaceName(text: string): string {
     text === 'all' ||
     text === 'default' ||
     !/^[!-~]+$/.test(text) ||
-    /[/:%]/.test(text)
+    /[/:%"*\\]/.test(text)
   )
     throw new Refusal(`${text} is not an interface name`);
   if (/^\d+$/.test(text)) throw new Refusal('an interface name is not a number');

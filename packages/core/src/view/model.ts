@@ -3,6 +3,7 @@
 
 import type { InitKind, Rlimit } from '../facts';
 import type { ConsoleMode, IdMap, LateText, MountFlag, RlimitName, SeccompFilter, Slot } from '../plan';
+import type { InterfacePair, PortForward } from '../spec';
 
 /** A value that differs from run to run and is filled in by lower(). */
 export interface RunVariable {
@@ -185,6 +186,37 @@ export interface InitSignals {
   readonly reboot: number;
 }
 
+/** A virtual cable. */
+export interface Veth {
+  /** the host's end */
+  readonly host: string;
+  readonly guest: string;
+  /** the name that was too long for the host's end, kept as an alternative one */
+  readonly longName?: string;
+  /** absent: the kernel takes random ones */
+  readonly hostAddress?: string;
+  readonly guestAddress?: string;
+  /** what the host's end is a port of; `made`: with its first port, and gone with the last */
+  readonly bridge?: { readonly name: string; readonly made: boolean };
+}
+
+/** An interface of the guest that shares one of the host's. */
+export interface SharedInterface extends InterfacePair {
+  readonly kind: 'macvlan' | 'ipvlan';
+  readonly address?: string;
+}
+
+export interface NetworkView {
+  /** the host's own, a new one, or an existing one that is joined */
+  readonly namespace: 'host' | 'new' | { readonly path: string };
+  readonly veths: readonly Veth[];
+  readonly shared: readonly SharedInterface[];
+  readonly moved: readonly InterfacePair[];
+  readonly ports: readonly PortForward[];
+  /** absolute path of nft(8), where there are ports */
+  readonly nft?: string;
+}
+
 export interface ContainerView {
   readonly machine: string;
   readonly hostname: string;
@@ -204,11 +236,11 @@ export interface ContainerView {
   readonly signals: InitSignals;
   readonly restart: boolean;
   readonly notifyReady: boolean;
-  readonly privateNetwork: boolean;
   /** namespaces of the host that the guest stays in */
   readonly sharedNamespaces: readonly ('ipc' | 'uts')[];
   /** SELinux label of the files of the API file systems */
   readonly apiLabel?: string;
+  readonly network: NetworkView;
   readonly privileges: {
     readonly bounding: readonly string[];
     readonly ambient: readonly string[];

@@ -5,6 +5,7 @@ import { accessSync, constants, readdirSync, readlinkSync, rmSync, statfsSync, s
 import { dirname, join } from 'node:path';
 import {
   absolute,
+  asksForNetwork,
   type ContainerSpec,
   describeErrno,
   type HostFacts,
@@ -18,6 +19,7 @@ import {
 } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
 import { pickRange } from './ids';
+import { probeNetwork } from './network';
 
 export interface Wishes {
   readonly host: HostFacts;
@@ -42,6 +44,7 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
       hostMore = { ...hostMore, freeRange: picked?.base };
     }
   }
+  if (asksForNetwork(spec)) hostMore = { ...hostMore, network: probeNetwork(spec) };
   if (spec.ephemeral) treeMore = { ...treeMore, besides: placeBesides(tree) };
   if (spec.volatile === 'yes') treeMore = { ...treeMore, usrLinks: usrLinks(tree) };
   const binds = spec.mounts.flatMap((mount) =>

@@ -1,0 +1,34 @@
+// --port: rules of nftables(8) that follow the guest's address, and a relay for what the host sends to its own loopback.
+// docs/decisions/0010-ports.md says why these two.
+#pragma once
+
+#include "net/address.hh"
+#include "plan/plan.hh"
+#include "sys/kernel.hh"
+
+namespace net {
+
+class PortForwarder {
+ public:
+  /// s0 = nft(8); s1 = wire::Port, n of them; s2 = list of the table's name, its chains, and the rules for an IPv4 and for an
+  /// IPv6 address. `inside`: rtnetlink socket in the guest's network namespace `netns`. `about`: the port that failed.
+  long start(const Plan& plan, const wire::Step& step, int inside, int netns, sys::Text<400>* about);
+  bool active() const { return relay_ > 0; }
+  /// The guest's addresses may have changed.
+  void refresh(int inside);
+  /// Ends the relay; no process of the guest may be left, as every child of the monitor is waited for.
+  void stop();
+
+ private:
+  long apply();
+
+  const Plan* plan_ = nullptr;
+  const wire::Step* step_ = nullptr;
+  GuestAddress v4_, v6_;
+  long relay_ = 0;
+};
+
+/// Removes the table of the step, where there is one.
+void removeTable(const Plan& plan, const wire::Step& step);
+
+}  // namespace net
