@@ -5,13 +5,25 @@
 namespace {
 
 constexpr unsigned long kExt4ResizeFs = _IOW('f', 16, uint64_t);  // EXT4_IOC_RESIZE_FS, linux/ext4.h since 6.1
-constexpr long kExt4Magic = 0xef53, kBtrfsMagic = 0x9123683e;
+constexpr long kExt4Magic = 0xef53, kBtrfsMagic = 0x9123683e, kXfsMagic = 0x58465342;
 
 struct BtrfsVolume {  // struct btrfs_ioctl_vol_args
   int64_t fd;
   char name[4088];
 };
 constexpr unsigned long kBtrfsResize = _IOW(0x94, 3, BtrfsVolume);  // BTRFS_IOC_RESIZE
+
+struct XfsGeometry {  // struct xfs_fsop_geom_v1
+  uint32_t before[7], inodeShare;
+  uint64_t counts[4];
+  char after[48];
+};
+struct XfsGrowth {  // struct xfs_growfs_data
+  uint64_t blocks;
+  uint32_t inodeShare;
+};
+constexpr unsigned long kXfsGeometry = _IOR('X', 100, XfsGeometry);  // XFS_IOC_FSGEOMETRY_V1
+constexpr unsigned long kXfsGrow = _IOW('X', 110, XfsGrowth);        // XFS_IOC_FSGROWFSDATA
 
 /// Makes a mounted file system as large as its device. As in systemd-nspawn a failure is none of the launch: it is as large
 /// then as it was.
@@ -25,13 +37,18 @@ void grow(int mount, int device) {
   if (!root.ok() || sys::ioctl(device, BLKGETSIZE64, &size) < 0 || sys::invoke(__NR_fstatfs, root.get(), &info) < 0 ||
       info.blockSize <= 0)
     return;
+  uint64_t blocks = size / static_cast<uint64_t>(info.blockSize);
   if (info.type == kExt4Magic) {
-    uint64_t blocks = size / static_cast<uint64_t>(info.blockSize);
     sys::ioctl(root.get(), kExt4ResizeFs, &blocks);
   } else if (info.type == kBtrfsMagic) {
     static BtrfsVolume whole;
     memcpy(whole.name, "max", 4);
     sys::ioctl(root.get(), kBtrfsResize, &whole);
+  } else if (info.type == kXfsMagic) {
+    XfsGeometry geometry{};
+    if (sys::ioctl(root.get(), kXfsGeometry, &geometry) < 0) return;
+    XfsGrowth growth{blocks, geometry.inodeShare};
+    sys::ioctl(root.get(), kXfsGrow, &growth);
   }
 }
 
