@@ -21,12 +21,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "addon/bytes.hh"
 #include "addon/ids.hh"
 #include "addon/image.hh"
 #include "addon/lock.hh"
@@ -111,7 +113,7 @@ struct AddonData {
   termios terminal[2];
 };
 
-std::string text(const Napi::Value& value) { return value.ToString().Utf8Value(); }
+std::string text(const Napi::Value& value) { return encoded(value); }
 
 Napi::Value failure(Napi::Env env, const char* what, int error) {
   auto object = Napi::Error::New(env, what);
@@ -236,7 +238,7 @@ Napi::Value openTree(const Napi::CallbackInfo& info) {
   bool readOnly = fstatvfs(fd, &status) == 0 && status.f_flag & ST_RDONLY;
   auto object = Napi::Object::New(env);
   object.Set("fd", Napi::Number::New(env, fd));
-  object.Set("path", Napi::String::New(env, realPath(fd)));
+  object.Set("path", decoded(env, realPath(fd)));
   object.Set("identity", Napi::String::New(env, identity(fd)));
   object.Set("readOnly", Napi::Boolean::New(env, readOnly));
   struct stat owner {};
@@ -253,7 +255,7 @@ Napi::Value openImageBinding(const Napi::CallbackInfo& info) {
   if (int error = openImage(text(info[0]), info[1].ToBoolean(), image); error < 0) return Napi::Number::New(env, error);
   auto object = Napi::Object::New(env);
   object.Set("fd", Napi::Number::New(env, image.fd));
-  object.Set("path", Napi::String::New(env, realPath(image.fd)));
+  object.Set("path", decoded(env, realPath(image.fd)));
   object.Set("identity", Napi::String::New(env, identity(image.fd)));
   object.Set("kind", Napi::String::New(env, image.kind));
   object.Set("size", Napi::Number::New(env, static_cast<double>(image.size)));
@@ -361,7 +363,7 @@ Napi::Value readBeside(const Napi::CallbackInfo& info) {
 /// resolveInTree(tree, path) → the path inside the tree that it leads to, or undefined
 Napi::Value resolveInTreeBinding(const Napi::CallbackInfo& info) {
   std::string resolved = resolveInTree(info[0].ToNumber(), text(info[1]));
-  return resolved.empty() ? info.Env().Undefined() : Napi::String::New(info.Env(), resolved);
+  return resolved.empty() ? info.Env().Undefined() : decoded(info.Env(), resolved);
 }
 
 /// readText(path) → a file as UTF-8, or undefined when it cannot be read. For the files of /proc, whose size is not known
@@ -386,6 +388,15 @@ Napi::Value lockIdsBinding(const Napi::CallbackInfo& info) {
 /// mapsOwners(directory) → boolean
 Napi::Value mapsOwnersBinding(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), mapsOwners(info[0].ToNumber()));
+}
+
+/// commandLine() → the words that this process was started with, from the kernel
+Napi::Value commandLine(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto list = Napi::Array::New(env);
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  for (std::string word; std::getline(file, word, '\0');) list.Set(list.Length(), decoded(env, word));
+  return list;
 }
 
 /// closeFd(descriptor)
@@ -533,6 +544,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("readText", Napi::Function::New<readText>(env));
   exports.Set("lockIds", Napi::Function::New<lockIdsBinding>(env));
   exports.Set("mapsOwners", Napi::Function::New<mapsOwnersBinding>(env));
+  exports.Set("commandLine", Napi::Function::New<commandLine>(env));
   exports.Set("closeFd", Napi::Function::New<closeFd>(env));
   exports.Set("exit", Napi::Function::New<exitNow>(env));
   exports.Set("isTerminal", Napi::Function::New<isTerminal>(env));

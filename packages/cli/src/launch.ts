@@ -16,6 +16,7 @@ import {
   lower,
   networkWarnings,
   parseArguments,
+  pathOf,
   refuseConflicts,
   requirePrivileges,
   type TreeFacts,
@@ -174,7 +175,7 @@ function requireSources(container: ContainerView, host: HostFacts): void {
   for (const entry of container.entries) {
     if (entry.kind === 'overlay') requireLayers(entry);
     if (entry.kind !== 'host' || entry.temporary === true) continue;
-    if (entry.source === host.osReleasePath || existsSync(entry.source)) continue;
+    if (entry.source === host.osReleasePath || existsSync(pathOf(entry.source))) continue;
     throw new BindError(`cannot bind ${entry.source} to ${entry.path}: No such file or directory`, {
       code: 'ENOENT',
       path: entry.source,
@@ -186,7 +187,7 @@ function requireSources(container: ContainerView, host: HostFacts): void {
 function requireLayers({ path, lower, upper }: Extract<Entry, { kind: 'overlay' }>): void {
   for (const layer of [...lower, ...(upper === undefined ? [] : [upper])]) {
     if (!('host' in layer)) continue;
-    const status = statSync(layer.host, { throwIfNoEntry: false });
+    const status = statSync(pathOf(layer.host), { throwIfNoEntry: false });
     if (status?.isDirectory()) continue;
     throw new BindError(
       `cannot lay ${layer.host} over ${path}: ${status === undefined ? 'No such file or directory' : 'Not a directory'}`,

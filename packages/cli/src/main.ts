@@ -1,6 +1,6 @@
 // What bin/tsnspawn.cjs runs. Verbs live in a bundle of their own, which the launch path never reads.
 
-import { exitNow } from '@tsnspawn/runtime';
+import { exactArguments, exitNow } from '@tsnspawn/runtime';
 import { launch } from './launch';
 
 export { encodePlan } from '@tsnspawn/native';
@@ -16,7 +16,8 @@ interface VerbsModule {
 }
 
 /** The command, from its arguments to the end of the process. */
-export async function main(argv: readonly string[]): Promise<void> {
+export async function main(given: readonly string[]): Promise<void> {
+  const argv = exactArguments(given);
   if (!VERBS.includes(argv[0] ?? '')) exitNow(await launch(argv, process.env));
   // external in the build: resolved beside the bundle when it is run
   const verbs = require('./verbs.cjs') as VerbsModule;

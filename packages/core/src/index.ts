@@ -1,5 +1,6 @@
 // @tsnspawn/core: spec, facts, view and plan of a container. Pure functions and plain data; no file, process or addon is touched.
 
+export { latin1Of, pathOf } from './bytes';
 export * from './capabilities';
 export { refuseConflicts } from './conflicts';
 export * from './errno';

@@ -102,6 +102,8 @@ export interface Addon {
   lockIds(base: number, size: number): number;
   /** whether the file system of a directory can show other owners than it has */
   mapsOwners(fd: number): boolean;
+  /** bytes that are no UTF-8 as lone surrogates */
+  commandLine(): readonly string[];
   closeFd(fd: number): void;
   exit(status: number): never;
   isTerminal(fd: number): boolean;
@@ -133,6 +135,19 @@ export function addon(): Addon {
 export function exitNow(status: number): never {
   if (loaded === undefined) process.exit(status);
   return loaded.exit(status);
+}
+
+/**
+ * The arguments of the command with every byte that the caller gave; Node has altered those that are no UTF-8. process.argv,
+ * with which Node may be started again, is put right, too.
+ *
+ * @param argv the last words of process.argv
+ */
+export function exactArguments(argv: readonly string[]): readonly string[] {
+  if (!argv.some((word) => word.includes('\ufffd'))) return argv;
+  const exact = addon().commandLine().slice(-argv.length);
+  process.argv.splice(-argv.length, argv.length, ...exact);
+  return exact;
 }
 
 /** Where build outputs lie: seen from this package, and from the command's bundle beside it. */

@@ -5,6 +5,7 @@ import {
   type ConsoleMode,
   type IdMap,
   type LaunchPlan,
+  latin1Of,
   type MountFlag,
   type Namespace,
   type Op,
@@ -384,7 +385,7 @@ class Encoder {
         r.mode = step.mode;
         if (typeof step.data === 'string') {
           r.s[1] = this.#text(step.data);
-          r.n = Buffer.byteLength(step.data);
+          r.n = latin1Of(step.data).length;
         } else {
           r.flags |= Flag.Random;
         }
@@ -494,8 +495,7 @@ class Encoder {
 
   /** A string with a zero at its end. */
   #text(text: string): number {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is "everything but ASCII"
-    return this.#append(`${/[^\x00-\x7f]/.test(text) ? Buffer.from(text).toString('latin1') : text}\0`);
+    return this.#append(`${latin1Of(text)}\0`);
   }
 
   /** Strings one after the other; the runner counts the zeros. */

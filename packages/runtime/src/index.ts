@@ -1,4 +1,4 @@
-export { exitNow, explainsFailure, requireFilters } from '@tsnspawn/native';
+export { exactArguments, exitNow, explainsFailure, requireFilters } from '@tsnspawn/native';
 export type { Held } from './held';
 export type { ImageOptions, OpenedMachineImage } from './image';
 export { type Machine, type MachineEnd, type MachineOptions, startMachine } from './machine';

@@ -1,5 +1,6 @@
 // Paths, and the mounts that can be asked for.
 
+import { latin1Of } from '../bytes';
 import { hasDotDot, isAbsolute, isNormalized, isUnder, simplify } from '../paths';
 import type { BindIds, BindMount, ContainerSpec, InaccessibleMount, OverlayMount, Source, TmpfsMount } from '../spec';
 import { Refusal, splitColons, words } from './text';
@@ -13,8 +14,8 @@ const NAME_MAX = 255;
 /** A path of the host: anything that a file could have as its path. */
 export function path(text: string): string {
   if (text === '') throw new Refusal('an empty path');
-  if (Buffer.byteLength(text) > PATH_MAX) throw new Refusal(`longer than ${PATH_MAX} bytes`);
-  if (text.split('/').some((component) => Buffer.byteLength(component) > NAME_MAX))
+  if (latin1Of(text).length > PATH_MAX) throw new Refusal(`longer than ${PATH_MAX} bytes`);
+  if (text.split('/').some((component) => latin1Of(component).length > NAME_MAX))
     throw new Refusal(`a component is longer than ${NAME_MAX} bytes`);
   return text;
 }

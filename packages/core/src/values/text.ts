@@ -1,5 +1,7 @@
 // What parsers of values share: how a refusal is told, and the small grammars of words, lists and colons.
 
+import { latin1Of } from '../bytes';
+
 /** Why a value was refused, without the option and the value themselves. */
 export class Refusal {
   constructor(
@@ -106,7 +108,7 @@ const C_ESCAPES: { readonly [letter: string]: string } = {
  */
 export function unescapeC(text: string): string | undefined {
   let bytes = '';
-  let rest = Buffer.from(text).toString('latin1');
+  let rest = latin1Of(text);
   while (rest !== '') {
     const match =
       /^(?:[^\\]+|\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})|\\([0-3][0-7]{2})|\\([^xuU0-7]))/s.exec(
@@ -122,7 +124,7 @@ export function unescapeC(text: string): string | undefined {
       const code = Number.parseInt(unicode, 16);
       // a surrogate is no character, and has no form in UTF-8
       if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
-      bytes += Buffer.from(String.fromCodePoint(code)).toString('latin1');
+      bytes += latin1Of(String.fromCodePoint(code));
     } else if (letter !== undefined) {
       const byte = Object.hasOwn(C_ESCAPES, letter) ? C_ESCAPES[letter] : undefined;
       if (byte === undefined) return undefined;

@@ -1,5 +1,6 @@
 // The environment of PID 1. Nothing of the caller's goes in unless it is in this list or was asked for with --setenv.
 
+import { UsageError } from '../errors';
 import type { HostFacts } from '../facts';
 import type { ContainerSpec } from '../spec';
 import type { PayloadView, Variable } from './model';
@@ -40,6 +41,16 @@ export function environmentOf(spec: ContainerSpec, host: HostFacts, payload: Pay
   set('container_host_version_id', host.osRelease.versionId);
   set('container_host_build_id', host.osRelease.buildId);
   set('container_host_variant_id', host.osRelease.variantId);
-  for (const { name, value } of spec.env) set(name, value ?? host.env[name] ?? '');
+  for (const { name, value } of spec.env) set(name, value ?? copied(name, host));
   return [...variables].map(([name, value]) => ({ name, value }));
+}
+
+/** The caller's value. Node has put U+FFFD in the place of bytes that are no UTF-8, and what they were cannot be told. */
+function copied(name: string, host: HostFacts): string {
+  const value = host.env[name] ?? '';
+  if (!value.includes('\ufffd')) return value;
+  throw new UsageError(`the caller's value for --setenv=${name} is not UTF-8`, {
+    option: '--setenv',
+    hint: `write --setenv=${name}=VALUE`,
+  });
 }

@@ -11,6 +11,7 @@ import {
   type HostFacts,
   machineName,
   type Owner,
+  pathOf,
   RANGE_LOCK,
   type Slot,
   TEMPORARY_PREFIX,
@@ -78,7 +79,7 @@ function entryOf(path: string, owner: Owner | undefined): [string, Owner][] {
 }
 
 function ownerOf(path: string): Owner | undefined {
-  const status = statSync(path, { throwIfNoEntry: false });
+  const status = statSync(pathOf(path), { throwIfNoEntry: false });
   return status && { uid: status.uid, gid: status.gid };
 }
 
