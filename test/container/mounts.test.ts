@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { footprintOf, nothingLeft } from '../support/footprint';
+import { footprintOf, noProcessLeft, nothingLeft } from '../support/footprint';
 import { eventually, tsnspawn } from '../support/launcher';
 import { withMachine } from '../support/machines';
 import { needs, only } from '../support/needs';
@@ -222,11 +222,13 @@ it('two ephemeral guests of one tree run at once, under names of their own, and 
 it('the layer of a guest whose launcher and monitor were both killed goes with the next start', () =>
   withMachine(['-q', '-x', '-D', tree, 'sh', '-c', 'echo up; exec sleep 1000'], async (running) => {
     await running.until(/up/);
-    const { launcher, monitor } = footprintOf(running);
+    const footprint = footprintOf(running);
+    const { launcher, monitor } = footprint;
     process.kill(launcher, 'SIGSTOP');
     process.kill(monitor, 'SIGKILL');
     process.kill(launcher, 'SIGKILL');
     await running.exited;
+    await noProcessLeft(footprint);
     await eventually(() => remains().length === 1, 'one layer that nobody has');
     sh('true', '-x');
     assert.equal(remains(), []);

@@ -1,5 +1,6 @@
 // What a running machine occupies on the host: processes, cgroups, mounts. After its end there must be nothing of it.
 
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -104,9 +105,11 @@ export async function nothingLeft(footprint: Footprint, seconds = 5): Promise<vo
   await gone(left, seconds);
 }
 
-/** The same, of the processes alone: nobody is left to remove a cgroup when launcher and monitor are killed. */
+/** The same, of the processes alone: nobody is left to remove a cgroup when launcher and monitor are killed. This does it. */
 export async function noProcessLeft(footprint: Footprint, seconds = 5): Promise<void> {
   await gone(() => processesOf(footprint).map((pid) => `process ${pid} (${commandLine(pid)})`), seconds);
+  for (const path of cgroupsOf(footprint.launcher))
+    spawnSync('find', [path, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
 }
 
 /** Mounts of the host that were not there before. What other tests mount meanwhile lies in temporary directories. */

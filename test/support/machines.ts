@@ -1,5 +1,6 @@
 // Machines for one test each: started, handed to the test, and gone at its end, however that comes about.
 
+import { commandLine } from './footprint';
 import {
   descendantsOf,
   type Running,
@@ -8,6 +9,8 @@ import {
   startScript,
   startTsnspawn,
 } from './launcher';
+
+const isMonitor = (pid: number): boolean => commandLine(pid).startsWith('tsnspawn-monitor: ');
 
 /** Runs the test with the machine; what still runs at its end is killed. */
 export async function withRunning<T>(running: Running, body: (running: Running) => Promise<T>): Promise<T> {
@@ -18,8 +21,9 @@ export async function withRunning<T>(running: Running, body: (running: Running) 
     throw error;
   } finally {
     if (running.child.exitCode === null && running.child.signalCode === null) {
-      // script(1) has the launcher below it: that would otherwise only hear a hang-up, and shut down in its own time
-      for (const pid of [running.pid, ...descendantsOf(running.pid)]) {
+      // script(1) has the launcher below it: that would otherwise only hear a hang-up, and shut down in its own time. The monitor
+      // stays: it ends the guest when the launcher is gone, and takes its cgroup away
+      for (const pid of [running.pid, ...descendantsOf(running.pid).filter((one) => !isMonitor(one))]) {
         try {
           process.kill(pid, 'SIGKILL');
         } catch {} // gone already
