@@ -22,7 +22,7 @@ class Watch {
     sendEvent(wire::Event::kStarted);
     while (pid_ > 0) turn(nullptr);
     console_.drain();
-    removeCgroups();
+    giveBack();
     return end_;
   }
 
@@ -122,7 +122,7 @@ class Watch {
     while (pid_ > 0) turn(nullptr);
     leaveScratch(context_);
     context_.closeSlots();
-    removeCgroups();
+    giveBack();
     return false;
   }
 
@@ -259,8 +259,10 @@ class Watch {
     }
   }
 
-  void removeCgroups() {
+  /// Gives back what the host gave for this run of the plan.
+  void giveBack() {
     const Plan& plan = context_.plan;
+    if (context_.registered) signOff(plan, false);
     for (uint32_t i = 0; i < plan.header().outerCount; i++)
       if (plan.outer()[i].op == wire::Op::kCgroup) removeCgroup(plan, plan.outer()[i]);
   }

@@ -80,6 +80,9 @@ enum class Op : uint16_t {
   kSharedInterface,
   kMoveInterface,
   kForwardPorts,
+  kCgroupWrite,
+  kCgroupDevices,
+  kRegister,
   kCount,
 };
 

@@ -1,4 +1,6 @@
 // The guest's own cgroup: made before its first process, removed by the monitor after the last.
+#include <linux/bpf.h>
+
 #include "steps/context.hh"
 
 namespace {
@@ -48,6 +50,50 @@ long delegateCgroup(Context& context, const wire::Step& step) {
     if (error < 0 && error != -ENOENT) return error;
   }
   return 0;
+}
+
+/// from = slot of the cgroup, or s1 = its path; s0 = list of n files, name and value each.
+long writeCgroup(Context& context, const wire::Step& step) {
+  const char* path = context.plan.text(step.s1);
+  sys::UniqueFd opened(path ? sys::open(path, O_PATH | O_DIRECTORY) : -1);
+  if (path && !opened.ok()) return opened.error();
+  int cgroup = path ? opened.get() : context.slots[step.from];
+  const char* name = context.plan.text(step.s0);
+  bool written = false;
+  for (unsigned i = 0; i < step.n; i++) {
+    const char* value = Plan::next(name);
+    context.about = sys::Text<400>(name);
+    sys::UniqueFd file(sys::openat(cgroup, name, O_WRONLY));
+    if (file.ok()) {
+      // In one call: what the kernel reads is one write(2), not one file.
+      if (long put = sys::write(file.get(), value, strlen(value)); put < 0) return put;
+      written = true;
+    } else if (file.error() != -ENOENT) {
+      return file.error();
+    }
+    name = Plan::next(value);
+  }
+  if (!written) return -ENOENT;
+  context.about = sys::Text<400>();
+  return 0;
+}
+
+/// from = slot of a cgroup2; s0, n = program of so many instructions. It goes with the cgroup.
+long limitDevices(Context& context, const wire::Step& step) {
+  bpf_attr load{};
+  load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+  load.insn_cnt = step.n;
+  load.insns = reinterpret_cast<uint64_t>(context.plan.data(step.s0));
+  load.license = reinterpret_cast<uint64_t>("");
+  sys::UniqueFd program(sys::invoke(__NR_bpf, BPF_PROG_LOAD, &load, sizeof load));
+  if (!program.ok()) return program.error();
+  bpf_attr attach{};
+  attach.target_fd = static_cast<uint32_t>(context.slots[step.from]);
+  attach.attach_bpf_fd = static_cast<uint32_t>(program.get());
+  attach.attach_type = BPF_CGROUP_DEVICE;
+  // Programs further down can only forbid more.
+  attach.attach_flags = BPF_F_ALLOW_MULTI;
+  return sys::invoke(__NR_bpf, BPF_PROG_ATTACH, &attach, sizeof attach);
 }
 
 long enterCgroup(const Context& context, const wire::Step& step, long pid) {

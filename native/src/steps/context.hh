@@ -44,6 +44,8 @@ struct Context {
   int proc = -1;
   /// The mount namespace that kUnshareMounts has left.
   int hostMounts = -1;
+  /// The guest has an entry at systemd-machined.
+  bool registered = false;
   /// What the failed step was about, when that is not plain from the step itself (the command that was not found).
   sys::Text<400> about;
 
@@ -109,11 +111,16 @@ long makeVeth(Context&, const wire::Step&);
 long makeSharedInterface(Context&, const wire::Step&);
 long moveInterface(Context&, const wire::Step&);
 long forwardPorts(Context&, const wire::Step&);
+long writeCgroup(Context&, const wire::Step&);
+long limitDevices(Context&, const wire::Step&);
+long registerMachine(Context&, const wire::Step&);
 
 /// Gives up what takeIdentity() had to leave for seccomp(2); for a process that does not exec. Returns 0 or -errno.
 long dropToBoundingSet();
 /// Removes the cgroup that makeCgroup() made, with all below it.
 void removeCgroup(const Plan&, const wire::Step&);
+/// Takes back what registerMachine() did; `required`: only where the plan insists on it.
+void signOff(const Plan&, bool required);
 /// Removes everything below a directory: cgroups, or, with `files`, all kinds of files.
 void removeBelow(int top, bool files);
 /// Sets MS_* flags of a mount.

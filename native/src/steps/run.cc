@@ -62,6 +62,9 @@ constexpr Function kFunctions[] = {
     makeSharedInterface,
     moveInterface,
     forwardPorts,
+    writeCgroup,
+    limitDevices,
+    registerMachine,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

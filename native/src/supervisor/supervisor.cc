@@ -178,6 +178,8 @@ class Supervisor {
       for (uint32_t i = 0; i < plan_.header().outerCount; i++)
         if (plan_.outer()[i].op == wire::Op::kTempDirectory) removeTempDirectory(plan_, plan_.outer()[i]);
       undoNetwork(plan_, network_, inside_.get(), true);
+      // An entry that was optional may not be there, or be another's.
+      if (started_) signOff(plan_, true);
       if (failed_) return 1;
       if (atOnce_) {
         say(line.add("has been killed."));

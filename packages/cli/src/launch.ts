@@ -23,12 +23,15 @@ import {
   view,
 } from '@tsnspawn/core';
 import {
+  enterScope,
   explainsFailure,
   findSettings,
   type Held,
   type ImageOptions,
+  inScope,
   type OpenedMachineImage,
   probeHost,
+  probePlace,
   probeTree,
   probeWishes,
   randomUuid,
@@ -107,11 +110,13 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     for (const fd of handed.values()) closeSync(fd);
   };
   const spec = await withTree(invocation.spec, onlyLook, tryOut, quiet ? () => {} : say);
-  const { tree, container, plan, handed, held } = prepare(spec, onlyLook, runtime, quiet ? () => {} : warn);
+  const prepared = prepare(spec, onlyLook, runtime, quiet ? () => {} : warn);
   if (dryRun !== undefined) {
+    const { plan } = prepared;
     output.out(dryRun === 'json' ? `${JSON.stringify(plan, null, 2)}\n` : renderPlan(plan));
     return 0;
   }
+  const { tree, container, plan, handed, held } = inItsUnit(spec, prepared, quiet ? () => {} : warn);
   return runtime.supervise(plan, {
     tree,
     readOnly: container.root.shared,
@@ -124,8 +129,36 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
   });
 }
 
+/**
+ * The launch, once this process is in the unit that it is to run in: the cgroups of the plan lie there. Where systemd manages
+ * the host and cannot be asked, a launch that has not named a slice or a limit goes on without a unit.
+ */
+function inItsUnit(spec: ContainerSpec, prepared: Prepared, warn: (text: string) => void): Prepared {
+  const { unit } = prepared.container;
+  if (spec.register === true && unit === undefined) warn('not registered: systemd does not manage this host');
+  if (unit?.scope === undefined) return prepared;
+  const { name, required } = unit.scope;
+  if (!inScope(name) && !explainsFailure()) {
+    try {
+      enterScope(unit.scope);
+    } catch (error) {
+      if (!isTsnspawnError(error) || required || spec.register === true || error.code === 'EEXIST') throw error;
+      warn(`${error.message}; going on without a unit`);
+    }
+  }
+  return planned(spec, prepared, inScope(name) ? probePlace(spec) : { systemd: false });
+}
+
+/** The same launch on a host about which more is known. */
+function planned(spec: ContainerSpec, prepared: Prepared, more: Partial<HostFacts>): Prepared {
+  const host = { ...prepared.host, ...more };
+  const container = view(spec, host, prepared.tree);
+  return { ...prepared, container, plan: lower(container, host, { pid: process.pid, uuid: randomUuid() }) };
+}
+
 /** A launch that could be carried out. */
 export interface Prepared {
+  readonly host: HostFacts;
   readonly tree: TreeFacts;
   readonly container: ContainerView;
   readonly plan: LaunchPlan;
@@ -161,7 +194,7 @@ export function prepare(
   if (container.cpuAffinity !== undefined) requireProcessors(container.cpuAffinity);
   const plan = lower(container, host, { pid: process.pid, uuid: randomUuid() });
   requireFilters(plan);
-  return { tree, container, plan, handed: new Map([...handed, ...(opened?.handed ?? [])]), held: opened?.held };
+  return { host, tree, container, plan, handed: new Map([...handed, ...(opened?.handed ?? [])]), held: opened?.held };
 }
 
 /** In a bundle of its own, resolved beside this one when it is run: the launch of a directory does not read it. */

@@ -64,6 +64,17 @@ export function stepInWords(step: FailedStep, about?: string): string {
         ? `forward the ports ${ports.join(' ')}`
         : `forward the port ${about} of the host`;
     }
+    case 'cgroupWrite': {
+      const [first] = step.files;
+      const file = about || (first?.name ?? '');
+      const where = typeof step.cgroup === 'string' ? '' : ` of ${step.cgroup.mount}${step.cgroup.path}`;
+      const value = step.files.find(({ name }) => name === file)?.value ?? '';
+      return `set ${file}${where} to ${quoted(value)} (${step.property})`;
+    }
+    case 'cgroupDevices':
+      return `limit the devices of the cgroup (${step.property})`;
+    case 'register':
+      return `register the machine ${step.machine} with systemd-machined`;
     case 'openTree':
       return `open ${sourceInWords(step.source)}${inParentheses(...step.flags)}`;
     case 'mountDevice':
@@ -222,6 +233,14 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
     case 'forwardPorts':
       if (errno === 'EIO') return 'nft refused the rules, see above: is nf_tables in this kernel?';
       return errno === 'EADDRINUSE' ? 'a program of the host listens there, or another machine has it' : undefined;
+    case 'cgroupWrite':
+      if (errno === 'ENOENT') return 'this kernel, or the set-up of its controllers, does not have it';
+      if (errno === 'EBUSY') return 'a cgroup with processes of its own cannot hand controllers down';
+      return denied ? inAnotherContainer('cgroups') : undefined;
+    case 'cgroupDevices':
+      return errno === 'EINVAL' || errno === 'ENOSYS' ? 'the kernel needs CONFIG_CGROUP_BPF' : undefined;
+    case 'register':
+      return 'does systemd-machined run? --register=auto goes on without it';
     case 'openTree':
       if (errno === 'ENOSYS') return 'Linux 5.12 or newer is needed';
       return denied ? inAnotherContainer('mounts') : undefined;

@@ -41,6 +41,46 @@ export interface CgroupFacts {
   readonly namespace?: boolean | undefined;
 }
 
+/** One cgroup of cgroup2, on the way from the launcher's own up to the root. */
+export interface UnifiedLevel {
+  /** as unifiedPath */
+  readonly path: string;
+  /** what it could hand down: cgroup.controllers */
+  readonly controllers: readonly string[];
+  /** what it does hand down: cgroup.subtree_control */
+  readonly enabled: readonly string[];
+  /** whose processes are in it, not counting those in its children */
+  readonly processes: 'none' | 'own' | 'others';
+  /** of the whole hierarchy: the one place where processes and controllers of children go together */
+  readonly root: boolean;
+}
+
+/** Nodes that a device policy lets through; a missing number stands for all. */
+export interface DeviceRule {
+  readonly type: 'char' | 'block';
+  readonly major?: number | undefined;
+  readonly minor?: number | undefined;
+  /** of the letters r, w and m (mknod) */
+  readonly access: string;
+}
+
+/** What limits can be of. Looked up only for a launch that asks for some. */
+export interface ResourceFacts {
+  /** bytes */
+  readonly memory: number;
+  /** the most tasks that the kernel will have */
+  readonly tasks: number;
+  /** processors and memory nodes that the launcher may use, ascending */
+  readonly cpus: readonly number[];
+  readonly mems: readonly number[];
+  /** the launcher's own cgroup first; empty without cgroup2 */
+  readonly levels: readonly UnifiedLevel[];
+  /** `8:0` of the whole disk that a path of a property lies on */
+  readonly disks: { readonly [path: string]: string | undefined };
+  /** what a path or a group of DeviceAllow= means; nothing where there is no such device */
+  readonly devices: { readonly [name: string]: readonly Omit<DeviceRule, 'access'>[] | undefined };
+}
+
 /** Numbers of a device node. */
 export interface DeviceNumber {
   readonly major: number;
@@ -90,6 +130,10 @@ export interface HostFacts {
     readonly SIGPENDING?: Rlimit | undefined;
   };
   readonly cgroup: CgroupFacts;
+  /** present when the spec has properties, or may make use of a delegated unit */
+  readonly resources?: ResourceFacts | undefined;
+  /** systemd manages the host: sd_booted(3). Default false */
+  readonly systemd?: boolean | undefined;
   readonly stdinTty: boolean;
   readonly stdoutTty: boolean;
   /** number of descriptors, from 3 on, that a service manager gave the caller to hand on (sd_listen_fds(3)). Default 0 */

@@ -33,5 +33,6 @@ export { machineName, nameFromPath } from './view/names';
 export { asksForNetwork, networkWarnings } from './view/network';
 export { boots, INIT_CANDIDATES } from './view/payload';
 export { requirePrivileges } from './view/privileges';
+export { pathsOf } from './view/resources';
 export { keepsTree, TEMPORARY_PREFIX } from './view/root';
 export { RANGE } from './view/users';

@@ -26,6 +26,19 @@ function labelled(step: Step, label: string | undefined): Step {
   return { ...step, data: [...(step.data === '' ? [] : [step.data]), `context="${label}"`].join(',') };
 }
 
+/** The monitor's last step, in the host's mount namespace: from then on others may come to see the guest. */
+function register({ machine, unit, root }: ContainerView, uuid: string): Step[] {
+  if (unit === undefined || unit.register === false) return [];
+  const step: Step = {
+    op: 'register',
+    program: '/usr/bin/busctl',
+    machine,
+    id: uuid.replaceAll('-', ''),
+    root: root.base.kind === 'image' ? '' : root.base.source,
+  };
+  return [unit.register === 'auto' ? { ...step, optional: true } : step];
+}
+
 /**
  * The plan that makes this view real with namespaces.
  *
@@ -37,7 +50,7 @@ function labelled(step: Step, label: string | undefined): Step {
 export function lower(view: ContainerView, host: HostFacts, run: RunVariables): LaunchPlan {
   const uuid = dashed(view.uuid ?? run.uuid);
   const unique = `tsnspawn-${view.machine}-${run.pid}`;
-  const cgroup = lowerCgroup(view.cgroup, host.cgroup, unique);
+  const cgroup = lowerCgroup(view.cgroup, view.resources, host.cgroup, unique);
   const network = lowerNetwork(view.network, unique);
   const ownNetwork = view.network.namespace === 'new';
   const filesystem = lowerEntries(view.entries, uuid, view.users, ownNetwork, view.root.changes);
@@ -93,6 +106,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
   return {
     engine: 'namespaces',
     machine: view.machine,
+    ...(cgroup.leaf === undefined ? {} : { leaf: cgroup.leaf }),
     clone: { monitor: ['pid'], guest: users === undefined ? namespaces : ['user', ...namespaces] },
     stub: view.payload.stub,
     handed: [
@@ -101,9 +115,9 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     ],
     listen: view.listen,
     outer: outer.map((step) => labelled(step, view.apiLabel)),
-    host: users?.host ?? network.host,
+    host: users?.host ?? [...network.host, ...register(view, uuid)],
     inner: inner.map((step) => labelled(step, view.apiLabel)),
-    late: users === undefined ? [] : [...users.late, ...limits],
+    late: users === undefined ? [] : [...users.late, ...limits, ...register(view, uuid)],
     monitor: {
       console: view.console,
       ...(view.background === undefined ? {} : { background: view.background }),

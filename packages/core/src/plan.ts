@@ -2,6 +2,8 @@
 // lower() writes it, --dry-run prints it, tests compare it, the runner (native/src) carries it out. A step is one act;
 // flags have names here and become numbers only in the encoder (packages/native/src/encode.ts).
 
+import type { DeviceRule } from './facts';
+import type { CgroupFile } from './resources/files';
 import type { RLIMITS } from './rlimits';
 import type { PortForward } from './spec';
 
@@ -92,6 +94,32 @@ export type Step =
       readonly chains: string;
       readonly rules4: string;
       readonly rules6: string;
+    }
+  /** Write files of a cgroup, in their order, those that exist; that none does is a failure. `property`: what asked for it. */
+  | {
+      readonly op: 'cgroupWrite';
+      readonly cgroup: Slot | { readonly mount: string; readonly path: string };
+      readonly files: readonly CgroupFile[];
+      readonly property: string;
+    }
+  /** Let the processes of a cgroup2 use these device nodes and no others. */
+  | {
+      readonly op: 'cgroupDevices';
+      readonly cgroup: Slot;
+      readonly rules: readonly DeviceRule[];
+      readonly property: string;
+    }
+  /** Host side, or late: make the guest known to systemd-machined, through the program busctl(1) at `program`; it is signed off again
+   *  when it has ended. `optional`: go on where that fails. */
+  | {
+      readonly op: 'register';
+      readonly program: string;
+      readonly machine: string;
+      /** 32 hexadecimal digits */
+      readonly id: string;
+      /** the tree, or empty for an image */
+      readonly root: string;
+      readonly optional?: boolean;
     }
   // --- roots and binds ---
   /** Clone a mount detached: open_tree(2) OPEN_TREE_CLONE. */
@@ -308,6 +336,8 @@ export interface MonitorPlan {
 export interface LaunchPlan {
   readonly engine: 'namespaces';
   readonly machine: string;
+  /** the cgroup2, a path of the host, that the launcher makes and moves into before the monitor is started */
+  readonly leaf?: string;
   readonly clone: {
     /** made with the monitor: its own PID namespace ties the guest's life to it, in the kernel */
     readonly monitor: readonly Namespace[];

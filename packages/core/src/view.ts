@@ -12,14 +12,16 @@ import { environmentOf } from './view/environment';
 import { imageEntries } from './view/image';
 import { procCovers, procEntry, sysEntries } from './view/kernel';
 import { limitsOf } from './view/limits';
-import type { ContainerView, Entry, PayloadView } from './view/model';
+import type { ContainerView, Entry, PayloadView, ResourceView, UnitView } from './view/model';
 import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
 import { networkOf } from './view/network';
 import { payloadOf, signalsOf } from './view/payload';
 import { privilegesOf } from './view/privileges';
+import { resourcesOf } from './view/resources';
 import { isOverlaid, rootEntries, rootView } from './view/root';
 import { closeRunHost, runEntries, tmpEntries } from './view/run';
+import { unitOf } from './view/unit';
 import { refuseUnsupported } from './view/unsupported';
 import { usersOf } from './view/users';
 
@@ -37,6 +39,8 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
   const users = usersOf(spec, host, tree);
   const uuid = machineId(spec, tree);
   const root = rootView(spec, host, tree, machine);
+  const unit = unitOf(spec, host, machine);
+  const resources = resourcesIn(unit, spec, host);
   return {
     machine,
     hostname: spec.hostname ?? machine,
@@ -49,6 +53,8 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
       ...entriesOf(spec, host, tree, { machine, users, readOnly: root.readOnly && spec.volatile !== 'yes' }),
     ],
     cgroup: cgroupLayout(spec, host, tree, payload),
+    ...(resources === undefined ? {} : { resources }),
+    ...(unit === undefined ? {} : { unit }),
     payload,
     environment: environmentOf(spec, host, payload),
     ...consoleOf(spec, host),
@@ -65,6 +71,13 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     ...(spec.cpuAffinity === undefined ? {} : { cpuAffinity: spec.cpuAffinity }),
     ...(spec.personality === undefined ? {} : { personality: spec.personality }),
   };
+}
+
+/** What a scope has as its properties is the affair of systemd; everything else is set directly. */
+function resourcesIn(unit: UnitView | undefined, spec: ContainerSpec, host: HostFacts): ResourceView | undefined {
+  if (unit?.scope !== undefined) return resourcesOf({ ...spec, properties: [] }, host, true);
+  const alone = host.resources?.levels[0]?.processes === 'own';
+  return resourcesOf(spec, host, host.systemd === true && spec.keepUnit && alone);
 }
 
 /** The order matters: the covers of /proc come out of /run/host, and custom mounts may go onto anything but its closing. */

@@ -17,6 +17,8 @@ import {
   type Step,
   TREE_SLOT,
 } from '@tsnspawn/core';
+import { busCalls, LEADER } from './bus';
+import { deviceProgram } from './devices';
 
 const MAGIC = 0x504e5354;
 const VERSION = 4;
@@ -80,6 +82,9 @@ const OPS: readonly Op[] = [
   'sharedInterface',
   'moveInterface',
   'forwardPorts',
+  'cgroupWrite',
+  'cgroupDevices',
+  'register',
 ];
 
 /** wire::StepFlag. */
@@ -274,6 +279,29 @@ class Encoder {
           rulesOf(step.table, step.rules6),
         ]);
         return r;
+      case 'cgroupWrite':
+        if (typeof step.cgroup === 'string') r.from = this.#slot(step.cgroup);
+        else r.s[1] = this.#text(step.cgroup.mount + step.cgroup.path);
+        r.n = step.files.length;
+        r.s[0] = this.#list(step.files.flatMap(({ name, value }) => [name, value]));
+        return r;
+      case 'cgroupDevices': {
+        const program = deviceProgram(step.rules);
+        r.from = this.#slot(step.cgroup);
+        r.n = program.length / 8;
+        r.s[0] = this.#append(program.toString('latin1'));
+        return r;
+      }
+      case 'register': {
+        const [call, end] = busCalls(step);
+        r.n = call.length;
+        r.s[0] = this.#list(call);
+        r.a = end.length;
+        r.s[1] = this.#list(end);
+        r.b = call.indexOf(LEADER);
+        if (step.optional) r.flags |= Flag.Optional;
+        return r;
+      }
       case 'openTree':
         if (typeof step.source === 'string') r.s[0] = this.#text(step.source);
         else {

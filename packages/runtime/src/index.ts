@@ -10,4 +10,5 @@ export { requireProcessors } from './probe/processors';
 export { findSettings } from './probe/settings-file';
 export { probeTree } from './probe/tree';
 export { probeWishes, removeStale, type Wishes } from './probe/wishes';
+export { enterScope, inScope, probePlace } from './scope';
 export { type SuperviseOptions, supervise } from './supervise';

@@ -4,6 +4,7 @@ import type { LaunchPlan, Slot } from '@tsnspawn/core';
 import { failureOf, supervisePlan } from '@tsnspawn/native';
 import { type LockOptions, releaseLock, takeLock } from './lock';
 import { monitorEnvironment } from './machine';
+import { enterLeaf } from './scope';
 
 export interface SuperviseOptions extends LockOptions {
   /** descriptors for the slots that the plan wants handed */
@@ -32,6 +33,7 @@ export function supervise(plan: LaunchPlan, options: SuperviseOptions): never {
     options.say('Press Ctrl-] three times within 1s to kill the container.');
   }
   try {
+    enterLeaf(plan);
     return supervisePlan(plan, {
       ...options,
       ...lock,

@@ -99,7 +99,8 @@ function specOf(argv: readonly string[]): ContainerSpec {
 /** Boots, waits, shuts down. */
 async function bootCheck(spec: ContainerSpec, seconds: number): Promise<BootResult> {
   const warn = (text: string): void => void process.stderr.write(`tsnspawn: warning: ${text}\n`);
-  const runtime = { probeHost, probeTree, openImage };
+  // the verb stays in this process, and in the unit that this process is in
+  const runtime = { probeHost: () => ({ ...probeHost(), systemd: false }), probeTree, openImage };
   const { tree, container, plan, handed, held }: Prepared = prepare(spec, false, runtime, warn);
   const started = process.hrtime.bigint();
   const elapsed = (): number => Number(process.hrtime.bigint() - started) / 1e9;

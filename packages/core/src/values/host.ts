@@ -1,5 +1,6 @@
 // What of the host's goes into the guest (resolv.conf, time zone, journal, credentials), and its unit.
 
+import { parseProperty } from '../resources/properties';
 import type { Credential, LinkJournal, ResolvConf, Timezone, UnitProperty } from '../spec';
 import { path } from './mounts';
 import { oneOf, parseBoolean, Refusal, unescapeC } from './text';
@@ -67,7 +68,9 @@ export function unitProperty(text: string): UnitProperty {
   const match = /^([A-Za-z][A-Za-z0-9]*)=(.*)$/s.exec(text);
   if (match === null) throw new Refusal('not of the form NAME=VALUE');
   const [, name = '', value = ''] = match;
-  return { name, value };
+  const property = { name, value };
+  parseProperty(property);
+  return property;
 }
 
 export function slice(text: string): string {

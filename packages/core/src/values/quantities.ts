@@ -46,15 +46,19 @@ function sumOf(text: string, units: { readonly [name: string]: number }, falling
   return sum;
 }
 
-/** Powers of 1024. */
-const SIZES = { '': 1, B: 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40, P: 2 ** 50, E: 2 ** 60 } as const;
+/** Powers of `base`. */
+function sizes(base: number): { readonly [name: string]: number } {
+  return Object.fromEntries(['B', 'K', 'M', 'G', 'T', 'P', 'E', ''].map((name, power) => [name, base ** (power % 7)]));
+}
 
 /**
  * Bytes: `512`, `1.5G`, `1G 500M`; the units fall. Undefined for anything else, and from 2^64 on, and for digits that a number
  * cannot hold exactly. Source: parse_size() of systemd.
+ *
+ * @param base what K stands for: 1024, and 1000 for rates
  */
-export function parseSize(text: string): number | undefined {
-  const value = Math.floor(sumOf(text, SIZES, true) ?? Number.NaN);
+export function parseSize(text: string, base: 1000 | 1024 = 1024): number | undefined {
+  const value = Math.floor(sumOf(text, sizes(base), true) ?? Number.NaN);
   if (!(value < 2 ** 64)) return undefined;
   return Number.isSafeInteger(value) || /[A-Z]\s*$/.test(text) ? value : undefined;
 }

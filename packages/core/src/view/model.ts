@@ -1,8 +1,9 @@
 // ContainerView: what the guest is to see and to be, as plain data. It says nothing about how a kernel gets there; that is
 // what the lowerings are for.
 
-import type { InitKind, Rlimit } from '../facts';
+import type { DeviceRule, InitKind, Rlimit } from '../facts';
 import type { ConsoleMode, IdMap, LateText, MountFlag, RlimitName, SeccompFilter, Slot } from '../plan';
+import type { CgroupFile } from '../resources/files';
 import type { InterfacePair, PortForward } from '../spec';
 
 /** A value that differs from run to run and is filled in by lower(). */
@@ -150,6 +151,54 @@ export type CgroupLayout =
   /** no namespace: all of the host's cgroup2, read-only, but for the guest's own cgroup */
   | { readonly kind: 'host' };
 
+/** One property as files of a cgroup. Of several files those that exist are written, and there must be one. */
+export interface CgroupSetting {
+  /** `unified`, or the name of a legacy hierarchy */
+  readonly hierarchy: string;
+  /** as it was asked for: `MemoryMax=1G` */
+  readonly property: string;
+  readonly files: readonly CgroupFile[];
+}
+
+/** Where in cgroup2 the machine's cgroup is made, and what it can use there. */
+export interface UnifiedPlace {
+  /** the cgroup that it is a child of, from the root of cgroup2 */
+  readonly base: string;
+  /** controllers that the base hands down */
+  readonly enable: readonly string[];
+  /** controllers that the guest may use in cgroups of its own */
+  readonly handed: readonly string[];
+  /** the base is the launcher's own and may have no processes: the launcher goes into a leaf of it */
+  readonly leaf: boolean;
+  /** limits are set here */
+  readonly bounded: boolean;
+}
+
+/** What limits the machine as a whole. */
+export interface ResourceView {
+  readonly settings: readonly CgroupSetting[];
+  /** a program on the machine's cgroup2, where there is no legacy controller of devices */
+  readonly devices?: { readonly property: string; readonly rules: readonly DeviceRule[] };
+  readonly unified?: UnifiedPlace;
+  /** what a new legacy cpuset is filled with */
+  readonly cpuset: { readonly cpus: string; readonly mems: string };
+}
+
+/** The machine in the eyes of a host that systemd manages. */
+export interface UnitView {
+  /** the scope that the launcher moves into with all it starts; absent: it stays in the unit it is in */
+  readonly scope?: {
+    readonly name: string;
+    readonly slice: string;
+    /** words of busctl(1), a property each: name, signature, value */
+    readonly properties: readonly (readonly string[])[];
+    /** it was asked for by name: slice, or a property */
+    readonly required: boolean;
+  };
+  /** with systemd-machined; `auto`: where it answers */
+  readonly register: boolean | 'auto';
+}
+
 export interface Variable {
   readonly name: string;
   readonly value: string | RunVariable;
@@ -226,6 +275,8 @@ export interface ContainerView {
   readonly users?: UsersView;
   readonly entries: readonly Entry[];
   readonly cgroup: CgroupLayout;
+  readonly resources?: ResourceView;
+  readonly unit?: UnitView;
   readonly payload: PayloadView;
   readonly environment: readonly Variable[];
   readonly console: ConsoleMode;

@@ -7,9 +7,6 @@ import type { ContainerSpec } from '../spec';
 const UNSUPPORTED: readonly (readonly [option: string, asked: (spec: ContainerSpec) => boolean])[] = [
   ['--bind-user', (spec) => spec.bindUsers.length > 0],
   ['--proc', (spec) => spec.procReadOnly],
-  ['--property', (spec) => spec.properties.length > 0],
-  ['--slice', (spec) => spec.slice !== undefined],
-  ['--register', (spec) => spec.register === true],
   ['--resolv-conf', (spec) => !['off', 'auto'].includes(spec.resolvConf)],
   ['--timezone', (spec) => !['off', 'auto'].includes(spec.timezone)],
   ['--link-journal', (spec) => !['no', 'auto'].includes(spec.linkJournal.mode)],

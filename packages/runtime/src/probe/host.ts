@@ -1,6 +1,6 @@
 // What this host lets this user do, found by looking and trying. On the launch path: a handful of small reads, no more.
 
-import { readlinkSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { arch } from 'node:process';
 import {
   CAPABILITIES,
@@ -24,13 +24,16 @@ export function probeHost(): HostFacts {
   const mounts = parseMountinfo(read('/proc/self/mountinfo'), ['cgroup', 'cgroup2', 'selinuxfs']);
   const release = osRelease();
   const initLimits = limitsOf(1);
+  const cgroup = probeCgroups(read('/proc/self/cgroup'), mounts);
+  const systemd = existsSync('/run/systemd/system'); // sd_booted(3)
   const selinux = mounts.find(({ fs }) => fs === 'selinuxfs')?.path;
   return {
     euid: process.geteuid?.() ?? 0,
     capabilities: { permitted: capabilityNames(permitted), bounding: capabilityNames(bounding) },
     hardLimits: hardLimits(limitsOf(0)),
     initLimits: { NPROC: initLimits.NPROC, SIGPENDING: initLimits.SIGPENDING },
-    cgroup: probeCgroups(read('/proc/self/cgroup'), mounts),
+    cgroup,
+    ...(systemd ? { systemd } : {}),
     stdinTty: addon().isTerminal(0),
     stdoutTty: addon().isTerminal(1),
     ...listenFds(),

@@ -21,6 +21,7 @@ import {
 import { addon } from '@tsnspawn/native';
 import { pickRange } from './ids';
 import { probeNetwork } from './network';
+import { probeResources } from './resources';
 
 export interface Wishes {
   readonly host: HostFacts;
@@ -46,6 +47,8 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
     }
   }
   if (asksForNetwork(spec)) hostMore = { ...hostMore, network: probeNetwork(spec) };
+  if (spec.properties.length > 0 || host.systemd === true)
+    hostMore = { ...hostMore, resources: probeResources(spec.properties, host.cgroup) };
   if (spec.ephemeral) treeMore = { ...treeMore, besides: placeBesides(tree) };
   if (spec.volatile === 'yes') treeMore = { ...treeMore, usrLinks: usrLinks(tree) };
   const binds = spec.mounts.flatMap((mount) =>

@@ -1,0 +1,94 @@
+// The guest's entry at systemd-machined, made and taken back by busctl(1), which every host with systemd has.
+#include "steps/context.hh"
+
+namespace {
+
+/// For a bus that hangs. machined's own time limit, in the command line, is shorter.
+constexpr __kernel_timespec kPatience{15, 0};
+constexpr unsigned kMaxWords = 64;
+
+/// Runs a command line and waits for its end, but no longer than somebody has the other end of `lifeline` (-1: in any case).
+/// Its errors are shown unless they are expected.
+long runCommand(const char* const* argv, bool silent, int lifeline) {
+  long pid = sys::forkProcess();
+  if (pid < 0) return pid;
+  if (pid == 0) {
+    long null = sys::open("/dev/null", O_RDWR);
+    for (int fd = 0; fd <= (silent ? 2 : 1); fd++) sys::dup3(static_cast<int>(null), fd, 0);
+    sys::closeOnExecFrom(3);
+    sys::resetSignals();
+    const char* env[] = {nullptr};
+    sys::execve(argv[0], argv, env);
+    sys::exit(127);
+  }
+  sys::UniqueFd handle(sys::invoke(__NR_pidfd_open, pid, 0));  // 5.3
+  pollfd fds[2] = {{handle.get(), POLLIN, 0}, {lifeline, 0, 0}};
+  sys::poll(fds, 2, &kPatience);
+  bool done = fds[0].revents & POLLIN;
+  if (!done) sys::kill(pid, SIGKILL);
+  int status = 0;
+  while (sys::wait(pid, &status, 0) == -EINTR) {
+  }
+  if (!done) return -ETIMEDOUT;
+  return status == 0 ? 0 : (status >> 8) == 127 ? -ENOENT : -EREMOTEIO;
+}
+
+/// The guest's PID 1 as the host counts: the monitor knows it by the number of its own namespace.
+long hostPid(long pid, sys::Text<24>& out) {
+  sys::UniqueFd handle(sys::invoke(__NR_pidfd_open, pid, 0));
+  if (!handle.ok()) return handle.error();
+  // The procfs that is mounted on the host counts as the host does, for whoever reads it.
+  sys::Text<64> path("/proc/self/fdinfo/");
+  sys::UniqueFd file(sys::open(path.add(handle.get()).c_str(), O_RDONLY));
+  if (!file.ok()) return file.error();
+  char text[512];
+  long n = sys::readAll(file.get(), text, sizeof text - 1);
+  if (n < 0) return n;
+  text[n] = 0;
+  for (const char* line = text; line; line = sys::find(line, '\n')) {
+    if (*line == '\n') line++;
+    if (!sys::startsWith(line, "Pid:\t")) continue;
+    const char* number = line + 5;
+    const char* end = sys::find(number, '\n');
+    out.add(number, static_cast<size_t>((end ? end : text + n) - number));
+    return 0;
+  }
+  return -ESRCH;
+}
+
+/// The list of `n` words from `first` on.
+bool readWords(const char* first, uint64_t n, const char** words) {
+  if (n >= kMaxWords) return false;
+  for (uint64_t i = 0; i < n; i++, first = Plan::next(first)) words[i] = first;
+  words[n] = nullptr;
+  return true;
+}
+
+}  // namespace
+
+/// s0, n = command line, in which word b is the guest's PID 1; s1, a = command line of signOff(); kOptional.
+long registerMachine(Context& context, const wire::Step& step) {
+  const char* argv[kMaxWords];
+  if (!readWords(context.plan.text(step.s0), step.n, argv)) return -E2BIG;
+  bool optional = step.flags & wire::kOptional;
+  sys::Text<24> leader;
+  long error = hostPid(context.guest, leader);
+  argv[step.b] = leader.c_str();
+  if (error >= 0) error = runCommand(argv, optional, wire::kEventsFd);
+  context.registered = error >= 0;
+  return optional ? 0 : error;
+}
+
+void signOff(const Plan& plan, bool required) {
+  const wire::Header& header = plan.header();
+  auto end = [&](const wire::Step* steps, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+      const wire::Step& step = steps[i];
+      const char* argv[kMaxWords];
+      if (step.op != wire::Op::kRegister || (required && step.flags & wire::kOptional)) continue;
+      if (readWords(plan.text(step.s1), step.a, argv)) runCommand(argv, true, -1);
+    }
+  };
+  end(plan.host(), header.hostCount);
+  end(plan.late(), header.lateCount);
+}
