@@ -38,9 +38,10 @@ class Supervisor {
   }
 
  private:
-  /// The signals that ask for the end, a terminal that closes among them.
+  /// The signals that ask for the end, a terminal that closes among them, and a unit that is stopped (KillSignal= of the scope).
   static int watchSignals() {
-    sys::SignalSet ending = sys::signalBit(SIGTERM) | sys::signalBit(SIGINT) | sys::signalBit(SIGHUP);
+    sys::SignalSet ending =
+        sys::signalBit(SIGTERM) | sys::signalBit(SIGINT) | sys::signalBit(SIGHUP) | sys::signalBit(SIGURG);
     sys::setSignalMask(sys::kAllSignals);
     return static_cast<int>(sys::invoke(__NR_signalfd4, -1, &ending, sizeof ending, O_CLOEXEC | O_NONBLOCK));
   }

@@ -46,8 +46,7 @@ export function enterScope({ name, properties }: NonNullable<UnitView['scope']>)
   for (const start = Date.now(); ; pause(20)) {
     const refusal = busctl(call);
     if (refusal === undefined) break;
-    // UnitExists, in the words of systemd
-    const taken = /already (?:loaded|exists)/i.test(refusal);
+    const taken = /already (?:loaded|exists)/i.test(refusal); // UnitExists
     if (taken && Date.now() - start < GOING) continue;
     throw new TsnspawnError(`cannot make the scope ${name}: ${refusal}`, {
       code: taken ? 'EEXIST' : 'ESCOPE',

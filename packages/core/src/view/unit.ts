@@ -8,6 +8,13 @@ import type { ContainerSpec } from '../spec';
 import type { UnitView } from './model';
 import { askedOf, measuresOf, refusing } from './resources';
 
+/**
+ * SIGURG. systemd sends it to every process of a scope that it stops. Whoever does not expect it ignores it; the supervisor takes
+ * it as it takes SIGTERM, and asks the guest's init alone. SIGTERM would reach that init too, and to systemd it means to execute
+ * itself anew; and it would end the services, whose cgroups then go while the host's systemd is on its way through them.
+ */
+const STOP_SIGNAL = 23;
+
 /** What machined gives a container. */
 const TASKS_MAX = '16384';
 
@@ -33,6 +40,7 @@ export function unitOf(spec: ContainerSpec, host: HostFacts, machine: string): U
         ['Slice', 's', spec.slice ?? 'machine.slice'],
         ['Delegate', 'b', 'true'],
         ['CollectMode', 's', 'inactive-or-failed'],
+        ['KillSignal', 'i', String(STOP_SIGNAL)],
         ['TasksMax', 't', TASKS_MAX],
         ['DevicePolicy', 's', 'closed'],
         ['DeviceAllow', 'a(ss)', ...devices(spec)],
