@@ -25,7 +25,7 @@ constexpr int kEventsFd = kMonitorBase + kEvents;
 /// The lock lasts as long as the monitor.
 constexpr int kLockFd = kMonitorBase + kThird;
 /// What the launcher opened for slots of the plan; as long as the monitor too.
-constexpr int kFirstHandedFd = kMonitorBase + kDescriptors, kMaxHanded = 40;
+constexpr int kFirstHandedFd = kMonitorBase + kDescriptors, kMaxHanded = 48;
 
 /// Same order as OPS in encode.ts.
 enum class Op : uint16_t {

@@ -98,7 +98,7 @@ function openDevice(
   open: Step[],
   overlay: Step[],
 ): Slot {
-  const mounted: Slot = `file system for ${entry.path}`;
+  const mounted: Slot = `content of ${entry.device}`;
   open.push(mountDevice(entry, mounted));
   if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: mounted, by: MAP });
   if (entry.overlaid !== true || changes === undefined) return mounted;

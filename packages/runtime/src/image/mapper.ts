@@ -12,14 +12,37 @@ import type { VerityMaterial } from './verity';
 
 const CONTROL = '/dev/mapper/control';
 
-/** @throws ImageDefect where the kernel cannot do it */
-function requireDeviceMapper(): void {
-  if (existsSync(CONTROL) || /^\s*\d+ device-mapper$/m.test(readFileSync('/proc/misc', 'latin1'))) return;
-  // the tools would load it too, but only tell in their own way that there is none
-  if (spawnSync('modprobe', ['dm_mod'], { stdio: 'ignore' }).status === 0 && existsSync(CONTROL)) return;
+/** A node may be there without anything behind it: the library makes it. The library also does without it. */
+function hasDeviceMapper(): boolean {
+  return canOpen(CONTROL) || /^\s*\d+ device-mapper$/m.test(readFileSync('/proc/misc', 'latin1'));
+}
+
+/**
+ * What can be known before the tool is called.
+ * @throws ImageDefect where the kernel or the tool is missing
+ */
+function requireMapper(tool: 'cryptsetup' | 'veritysetup', what: string): void {
+  requireDeviceMapper(tool, what);
+  const installed = (process.env.PATH ?? '').split(':').some((directory) => existsSync(join(directory, tool)));
+  if (installed) return;
+  const package_ = tool === 'veritysetup' ? 'cryptsetup-bin' : 'cryptsetup';
   throw new ImageDefect(
-    'this kernel has no device mapper, which encrypted and verified images need',
-    'modprobe dm_mod, or a kernel with CONFIG_BLK_DEV_DM, DM_CRYPT and DM_VERITY',
+    `${what} needs ${tool}, which is not installed`,
+    `on Debian: apt-get install ${package_}; it lies in /usr/sbin, which must be in PATH`,
+  );
+}
+
+function requireDeviceMapper(tool: 'cryptsetup' | 'veritysetup', what: string): void {
+  if (hasDeviceMapper()) return;
+  // the tools would load it too, but only tell in their own way that there is none
+  spawnSync('modprobe', ['dm_mod'], { stdio: 'ignore' });
+  if (hasDeviceMapper()) return;
+  const crypt = tool === 'cryptsetup';
+  throw new ImageDefect(
+    `${what} ${crypt ? 'is encrypted' : 'has a root hash'}, and this kernel has no device mapper to open it with`,
+    `modprobe dm_mod, or a kernel with CONFIG_BLK_DEV_DM and CONFIG_DM_${crypt ? 'CRYPT' : 'VERITY'}${
+      crypt ? '' : '; --image-policy=root=unprotected:usr=unprotected starts it unchecked'
+    }`,
   );
 }
 
@@ -32,7 +55,8 @@ function requireDeviceMapper(): void {
  */
 export function openLuks(device: Device, name: string, what: string, mayAsk: boolean): Device {
   if (!mayAsk) throw new ImageDefect(`${what} is encrypted, and --no-ask-password forbids to ask for its password`);
-  if (!hasTerminal())
+  requireMapper('cryptsetup', what);
+  if (!canOpen('/dev/tty'))
     throw new ImageDefect(`${what} is encrypted, and there is no terminal to ask for its password on`);
   const options = device.readOnly ? ['--readonly'] : ['--allow-discards'];
   return openMapped('cryptsetup', ['open', '--type=luks', ...options, device.path, name], name, what, device.readOnly);
@@ -45,6 +69,7 @@ export function openLuks(device: Device, name: string, what: string, mayAsk: boo
  * @throws ImageDefect
  */
 export function openVerity(device: Device, tree: string, verity: VerityMaterial, name: string, what: string): Device {
+  requireMapper('veritysetup', what);
   const directory = verity.signature === undefined ? undefined : mkdtempSync(join(tmpdir(), 'tsnspawn-verity-'));
   try {
     const options: string[] = [];
@@ -60,16 +85,13 @@ export function openVerity(device: Device, tree: string, verity: VerityMaterial,
 }
 
 function openMapped(tool: string, args: readonly string[], name: string, what: string, readOnly: boolean): Device {
-  requireDeviceMapper();
   // without udev the library would wait for it, and never make the node
   const env = { ...process.env, ...(existsSync('/run/udev/control') ? {} : { DM_DISABLE_UDEV: '1' }) };
   // standard output may be the caller's data
   const run = (words: readonly string[]): number | null => {
     const { error, status } = spawnSync(tool, words, { stdio: ['inherit', 2, 2], env });
-    if (error === undefined) return status;
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    const package_ = tool === 'veritysetup' ? 'cryptsetup-bin' : 'cryptsetup';
-    throw new ImageDefect(`${what} needs ${tool}, which is not installed`, `on Debian: apt-get install ${package_}`);
+    if (error !== undefined) throw new ImageDefect(`${tool} cannot be executed: ${reasonOf(error).text}`);
+    return status;
   };
   const status = run(args);
   if (status !== 0) throw new ImageDefect(`${what} cannot be opened: ${tool} ended with status ${status}`);
@@ -84,9 +106,9 @@ function openMapped(tool: string, args: readonly string[], name: string, what: s
   }
 }
 
-function hasTerminal(): boolean {
+function canOpen(path: string): boolean {
   try {
-    closeSync(openSync('/dev/tty', 'r+'));
+    closeSync(openSync(path, 'r+'));
     return true;
   } catch {
     return false;
