@@ -83,6 +83,7 @@ enum class Op : uint16_t {
   kCgroupWrite,
   kCgroupDevices,
   kRegister,
+  kSysctl,
   kCount,
 };
 

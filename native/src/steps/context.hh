@@ -104,6 +104,7 @@ long mountOverlay(Context&, const wire::Step&);
 long makeTempDirectory(Context&, const wire::Step&);
 long shiftOwners(Context&, const wire::Step&);
 long coverPath(Context&, const wire::Step&);
+long setParameter(Context&, const wire::Step&);
 long mapOwners(Context&, const wire::Step&);
 long delegateCgroup(Context&, const wire::Step&);
 long joinNetwork(Context&, const wire::Step&);

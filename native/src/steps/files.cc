@@ -71,6 +71,17 @@ long writeFile(Context& context, const wire::Step& step) {
   });
 }
 
+/// s0 = file below /proc/sys; s1 = value. On the proc that was mounted for the guest, which nothing covers yet.
+long setParameter(Context& context, const wire::Step& step) {
+  const char* name;
+  sys::UniqueFd parent(openParent(context.plan.text(step.s0), &name));
+  if (!parent.ok()) return parent.error();
+  sys::UniqueFd file(sys::openat(parent.get(), name, O_WRONLY | O_NOFOLLOW, 0));
+  if (!file.ok()) return file.error();
+  const char* value = context.plan.text(step.s1);
+  return sys::writeAll(file.get(), value, strlen(value));
+}
+
 /// s0 = path; mode. The socket goes to the monitor.
 long bindNotifySocket(Context& context, const wire::Step& step) {
   const char* path = context.plan.text(step.s0);

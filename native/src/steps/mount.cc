@@ -208,10 +208,11 @@ long unmount(Context& context, const wire::Step& step) {
   return sys::umount(context.plan.text(step.s0), MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
-/// s0 = path of the guest that exists: covered by a node of its own type that nobody may read or enter.
+/// s0 = path of the guest: covered by a node of its own type that nobody may read or enter; kOptional: it need not exist.
 long coverPath(Context& context, const wire::Step& step) {
   sys::UniqueFd target(openInside(AT_FDCWD, context.plan.text(step.s0), false));
-  if (!target.ok()) return target.error();
+  bool missing = target.error() == -ENOENT || target.error() == -ENOTDIR;
+  if (!target.ok()) return missing && step.flags & wire::kOptional ? 0 : target.error();
   const char* name = "reg";
   switch (typeOf(target.get())) {
     case S_IFDIR:

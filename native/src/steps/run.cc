@@ -65,6 +65,7 @@ constexpr Function kFunctions[] = {
     writeCgroup,
     limitDevices,
     registerMachine,
+    setParameter,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

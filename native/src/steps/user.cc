@@ -94,10 +94,7 @@ long addGroups(User& user) {
   return 0;
 }
 
-}  // namespace
-
-/// s0 = name or number.
-long lookupUser(Context& context, const wire::Step& step) {
+long findUser(Context& context, const wire::Step& step) {
   const char* wanted = context.plan.text(step.s0);
   User& user = context.user;
   uint32_t wantedId = 0;
@@ -129,5 +126,19 @@ long lookupUser(Context& context, const wire::Step& step) {
   user.uid = user.gid = wantedId;
   user.name = sys::Text<256>(wanted);
   user.home = sys::Text<1024>("/");
+  return 0;
+}
+
+}  // namespace
+
+/// s0 = name or number; s1, n = list of group numbers, the user's own first, in place of those of the guest's files.
+long lookupUser(Context& context, const wire::Step& step) {
+  if (long error = findUser(context, step); error < 0 || step.n == 0) return error;
+  User& user = context.user;
+  if (step.n > User::kMaxGroups) return -E2BIG;
+  const char* item = context.plan.text(step.s1);
+  for (user.groupCount = 0; user.groupCount < step.n; item = Plan::next(item))
+    if (!number(item, &user.groups[user.groupCount++])) return -EINVAL;
+  user.gid = user.groups[0];
   return 0;
 }

@@ -41,7 +41,7 @@ import {
   supervise,
   type Wishes,
 } from '@tsnspawn/runtime';
-import { withPlace, withSettingsFile, withTree } from './place';
+import { withBundle, withPlace, withSettingsFile, withTree } from './place';
 import { renderHelp, renderList } from './render/help';
 import { renderPlan } from './render/plan';
 import { type Output, STDIO } from './stdio';
@@ -89,7 +89,11 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     // a launch that failed at a step comes by here again, to find the words for that
     if (!explainsFailure()) say(`tsnspawn: warning: ${text}`);
   };
-  const invocation = parseArguments(argv, env, (said) => withSettingsFile(said, runtime.findSettings, warn));
+  const invocation = parseArguments(argv, env, (said) =>
+    said.ociBundle === undefined
+      ? withSettingsFile(said, runtime.findSettings, warn)
+      : withBundle(said, said.ociBundle, warn),
+  );
   switch (invocation.kind) {
     case 'help':
       output.out(renderHelp(Number(env.COLUMNS) || output.columns || DEFAULT_COLUMNS));

@@ -3,6 +3,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
+  type Bundle,
   type ContainerSpec,
   type FoundSettings,
   mergeSettings,
@@ -70,6 +71,15 @@ export function withSettingsFile(
   const { settings, warnings } = readSettings(said.settings === 'trusted' ? { ...found, trusted: true } : found);
   for (const warning of warnings) warn(warning);
   return said.settings === 'override' ? mergeSettings(settings, said) : mergeSettings(said, settings);
+}
+
+/** The command line over what an OCI bundle says; a settings file is not looked for. */
+export function withBundle(said: Settings, directory: string, warn: (text: string) => void): Settings {
+  // resolved beside this bundle when it is run: the launch of a tree does not read it
+  const oci = require('./oci.cjs') as { openBundle: (directory: string) => Bundle };
+  const { settings, warnings } = oci.openBundle(directory);
+  for (const warning of warnings) warn(warning);
+  return withPlace(mergeSettings(said, settings));
 }
 
 /** The name by which the machine's settings are filed, and where its tree or image is, absolute. */

@@ -153,10 +153,14 @@ export function stepInWords(step: FailedStep, about?: string): string {
       return `set the oom score adjustment ${step.value}`;
     case 'cpuAffinity':
       return `run on the processors ${step.cpus.join(',')}`;
+    case 'sysctl':
+      return `set the kernel parameter ${step.key} to ${quoted(step.value)}`;
     case 'personality':
       return `take the personality ${step.persona}`;
     case 'lookupUser':
-      return `find the user ${step.user} in the tree`;
+      return step.groups === undefined
+        ? `find the user ${step.user} in the tree`
+        : `find the user ${step.user} in the tree, with the groups ${step.groups.join(' ')}`;
     case 'identity':
       return 'take the identity of the payload';
     case 'chdir':

@@ -12,6 +12,7 @@ export { lower } from './lower';
 export type { RunVariables } from './lower/filesystem';
 export { RANGE_LOCK } from './lower/users';
 export { nearest } from './nearest';
+export { type Bundle, readBundle } from './oci/bundle';
 export { type GroupName, type ListName, OPTIONS, type OptionRow, type Settings } from './options';
 export { type Invocation, parseArguments, specFrom } from './parse';
 export { absolute } from './paths';

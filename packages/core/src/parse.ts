@@ -37,10 +37,7 @@ export function parseArguments(
   const reading = getopt(argv);
   if (reading.kind !== 'settings') return reading;
   const said = placed(reading.settings);
-  for (const [option, asked] of [
-    ['--oci-bundle', said.ociBundle !== undefined],
-    ['--cleanup', said.cleanup === true],
-  ] as const) {
+  for (const [option, asked] of [['--cleanup', said.cleanup === true]] as const) {
     if (asked) throw new UsageError(`${option} does not work yet`, { option });
   }
   const spec = specFrom(complete(said), env);
@@ -81,6 +78,7 @@ export function specFrom(settings: Settings, env: Environment): ContainerSpec {
     start: settings.boot === true ? 'boot' : settings.asPid2 === true ? 'pid2' : 'pid1',
     command: settings.parameters ?? [],
     ...present('user', settings.user),
+    ...present('groups', settings.groups),
     ...present('chdir', settings.chdir),
     env: settings.setenv ?? [],
     ...present('hostname', settings.hostname),
@@ -103,6 +101,8 @@ export function specFrom(settings: Settings, env: Environment): ContainerSpec {
     tmpfsTmp: variable('SYSTEMD_NSPAWN_TMPFS_TMP') ?? true,
     procReadOnly: settings.proc === 'read-only',
     apiVfsWritable: apiVfsWritable(env),
+    sysctl: settings.sysctl ?? [],
+    devices: settings.devices ?? [],
     users: settings.privateUsers ?? { mode: 'no' },
     ownership: settings.ownership ?? (settings.privateUsers?.mode === 'pick' ? 'auto' : 'off'),
     network: networkFrom(settings, env),
@@ -124,9 +124,11 @@ export function specFrom(settings: Settings, env: Environment): ContainerSpec {
     ...present('cpuAffinity', cpusOf(settings)),
     ...present('personality', settings.personality),
     ...present('unifiedCgroup', variable('SYSTEMD_NSPAWN_UNIFIED_HIERARCHY')),
-    cgroupNamespace: variable('SYSTEMD_NSPAWN_USE_CGNS') ?? true,
+    cgroupNamespace: variable('SYSTEMD_NSPAWN_USE_CGNS') ?? settings.cgroupNamespace ?? true,
     sharedNamespaces: (['ipc', 'pid', 'uts'] as const).filter(
-      (name) => variable('SYSTEMD_NSPAWN_SHARE_SYSTEM') ?? variable(`SYSTEMD_NSPAWN_SHARE_NS_${name.toUpperCase()}`),
+      (name) =>
+        (settings.sharedNamespaces?.some((shared) => shared === name) || variable('SYSTEMD_NSPAWN_SHARE_SYSTEM')) ??
+        variable(`SYSTEMD_NSPAWN_SHARE_NS_${name.toUpperCase()}`),
     ),
     checkOs: variable('SYSTEMD_NSPAWN_CHECK_OS_RELEASE') ?? true,
     lock: variable('SYSTEMD_NSPAWN_LOCK') ?? true,

@@ -191,8 +191,16 @@ export type Step =
   /** Inner side: wait until the monitor has carried out the late steps, those up to the next `resume` among them. */
   | { readonly op: 'await' }
   | { readonly op: 'resume' }
-  /** Cover what is at `path`, which must exist, by the node of the same type below `by`. */
-  | { readonly op: 'cover'; readonly path: string; readonly by: string; readonly flags: readonly MountFlag[] }
+  /** Cover what is at `path` by the node of the same type below `by`. `optional`: it need not exist. */
+  | {
+      readonly op: 'cover';
+      readonly path: string;
+      readonly by: string;
+      readonly flags: readonly MountFlag[];
+      readonly optional?: boolean;
+    }
+  /** Set a kernel parameter of the guest's namespaces, before /proc/sys becomes read-only. */
+  | { readonly op: 'sysctl'; readonly key: string; readonly value: string }
 
   /** Set the propagation of every mount below / of this mount namespace. */
   | { readonly op: 'propagation'; readonly mode: Propagation }
@@ -272,7 +280,12 @@ export type Step =
   | { readonly op: 'personality'; readonly persona: 'x86' | 'x86-64' }
   /** Find `user` (name or number) in the guest's own /etc/passwd and /etc/group, remember ids, home and shell, and put
    *  HOME, USER and LOGNAME into the environment (`SHELL` too when a login shell is started). */
-  | { readonly op: 'lookupUser'; readonly user: string }
+  | {
+      readonly op: 'lookupUser';
+      readonly user: string;
+      /** the group and further groups by number, in place of those that are found */
+      readonly groups?: readonly number[];
+    }
   /** Drop from the bounding set what is not in `bounding`, take the looked-up ids, set the other sets. Names as in
    *  capabilities(7), without CAP_, in lower case. Capabilities that the caller does not hold are left out. */
   | {

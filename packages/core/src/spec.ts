@@ -3,7 +3,7 @@
 
 import type { Rlimit } from './facts';
 import type { ImagePolicy } from './image/policy';
-import type { RlimitName } from './plan';
+import type { MountFlag, RlimitName } from './plan';
 
 /** One `--setenv`: without a value the caller's is copied, an unset one as the empty string. */
 export interface EnvAssignment {
@@ -31,6 +31,10 @@ export interface BindMount {
   readonly readOnly: boolean;
   readonly recursive: boolean;
   readonly ids: BindIds;
+  /** further flags of the mount */
+  readonly flags?: readonly MountFlag[];
+  /** what is not there is not bound: only for sources in the tree */
+  readonly optional?: boolean;
 }
 
 /** One `--tmpfs`. */
@@ -55,6 +59,8 @@ export interface OverlayMount {
 export interface InaccessibleMount {
   readonly kind: 'inaccessible';
   readonly destination: string;
+  /** what is not there is not covered */
+  readonly optional?: boolean;
 }
 
 export type CustomMount = BindMount | TmpfsMount | OverlayMount | InaccessibleMount;
@@ -139,6 +145,21 @@ export interface LinkJournal {
   readonly whereLinked: boolean;
 }
 
+/** A kernel parameter, sysctl(8): `kernel.msgmax`. */
+export interface Sysctl {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** A device node beyond the usual ones. */
+export interface ExtraDevice {
+  readonly path: string;
+  readonly type: 'char' | 'block' | 'fifo';
+  readonly mode: number;
+  readonly major?: number;
+  readonly minor?: number;
+}
+
 /** A property of the machine's unit: `MemoryMax`, `1G`. */
 export interface UnitProperty {
   readonly name: string;
@@ -171,6 +192,8 @@ export interface ContainerSpec {
   /** the command and its arguments; with `boot` the arguments of init */
   readonly command: readonly string[];
   readonly user?: string;
+  /** the group of the user, and further groups, by number; without them those of the tree's /etc/passwd and /etc/group */
+  readonly groups?: readonly number[];
   readonly chdir?: string;
   readonly env: readonly EnvAssignment[];
   /** the UTS name; without it the machine name */
@@ -205,6 +228,9 @@ export interface ContainerSpec {
   readonly procReadOnly: boolean;
   /** /proc/sys and /sys writable: for guests that are trusted like the host. `network`: /proc/sys/net alone */
   readonly apiVfsWritable: boolean | 'network';
+  /** kernel parameters of the container's namespaces */
+  readonly sysctl: readonly Sysctl[];
+  readonly devices: readonly ExtraDevice[];
   readonly users: PrivateUsers;
   readonly ownership: Ownership;
   readonly network: NetworkSpec;

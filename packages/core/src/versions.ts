@@ -24,14 +24,14 @@ const ARCHITECTURES: { readonly [machine: string]: string } = {
   loongarch64: 'loongarch64',
 };
 
-/** All that systemd knows, so that `_1` is a version and `_arm64` is none. */
-const KNOWN = new Set([
-  ...Object.values(ARCHITECTURES),
-  ...'x86 ppc ppc-le ia64 parisc parisc64 s390 sparc sparc64 mips mips-le mips64 mips64-le alpha arm-be arm64-be'.split(
-    ' ',
-  ),
-  ...'sh sh64 m68k tilegx cris arc arc-be riscv32'.split(' '),
-]);
+/** The others that systemd knows: so `_1` is a version, and `_sparc` is none. */
+const OTHERS =
+  'ppc ppc-le ia64 parisc parisc64 s390 sparc sparc64 mips mips-le mips64 mips64-le alpha arm-be arm64-be sh sh64 m68k tilegx ' +
+  'cris arc arc-be riscv32';
+
+function isArchitecture(name: string): boolean {
+  return Object.values(ARCHITECTURES).includes(name) || OTHERS.split(' ').includes(name);
+}
 
 /**
  * The entry to take of a directory NAME.v: the newest version whose architecture runs here; one without attempts left only
@@ -73,7 +73,7 @@ function candidateOf(entry: string, name: string, suffix: string): Candidate | u
   version = counted?.[1] ?? version;
   const underscore = version.lastIndexOf('_');
   const last = version.slice(underscore + 1);
-  const architecture = KNOWN.has(last) ? last : undefined;
+  const architecture = isArchitecture(last) ? last : undefined;
   if (architecture !== undefined) version = underscore < 0 ? '' : version.slice(0, underscore);
   const left = counted === null ? undefined : Number(counted[2]);
   return version === '' ? undefined : { entry, version, architecture, left };

@@ -7,7 +7,7 @@ import type { ContainerSpec } from './spec';
 import { NAME_MAX } from './values/names';
 import { cgroupLayout } from './view/cgroup';
 import { customEntries, type Places } from './view/custom';
-import { devEntries } from './view/dev';
+import { devEntries, extraDevices } from './view/dev';
 import { environmentOf } from './view/environment';
 import { imageEntries } from './view/image';
 import { procCovers, procEntry, sysEntries } from './view/kernel';
@@ -21,6 +21,7 @@ import { privilegesOf } from './view/privileges';
 import { resourcesOf } from './view/resources';
 import { isOverlaid, rootEntries, rootView } from './view/root';
 import { closeRunHost, runEntries, tmpEntries } from './view/run';
+import { sysctlEntries } from './view/sysctl';
 import { unitOf } from './view/unit';
 import { refuseUnsupported } from './view/unsupported';
 import { usersOf } from './view/users';
@@ -89,7 +90,9 @@ function entriesOf(
 ): Entry[] {
   return [
     procEntry(),
+    ...sysctlEntries(spec),
     ...devEntries(host),
+    ...extraDevices(spec),
     ...runEntries(spec, host),
     ...procCovers(spec),
     ...sysEntries(spec, host),

@@ -85,6 +85,7 @@ const OPS: readonly Op[] = [
   'cgroupWrite',
   'cgroupDevices',
   'register',
+  'sysctl',
 ];
 
 /** wire::StepFlag. */
@@ -393,6 +394,7 @@ class Encoder {
         r.s[0] = this.#text(step.path);
         r.s[1] = this.#text(step.by);
         r.a = mountFlags(step.flags);
+        if (step.optional) r.flags |= Flag.Optional;
         return r;
       case 'mkdir':
         r.s[0] = this.#text(step.path);
@@ -460,8 +462,17 @@ class Encoder {
       case 'personality':
         r.a = PERSONALITIES[step.persona];
         return r;
+      case 'sysctl':
+        // a dot in the name of an interface is written as a slash (sysctl(8))
+        r.s[0] = this.#text(`/proc/sys/${step.key.replace(/[./]/g, (char) => (char === '.' ? '/' : '.'))}`);
+        r.s[1] = this.#text(step.value);
+        return r;
       case 'lookupUser':
         r.s[0] = this.#text(step.user);
+        if (step.groups !== undefined) {
+          r.n = step.groups.length;
+          r.s[1] = this.#list(step.groups.map(String));
+        }
         return r;
       case 'identity':
         r.a = capabilityMask(step.bounding);

@@ -239,7 +239,17 @@ function lowerEntry(entry: Exclude<Entry, { kind: 'host' | 'device' | 'overlay' 
     case 'link':
       return [{ op: 'symlink', path, target: entry.target }];
     case 'cover':
-      return [{ op: 'cover', path, by: INACCESSIBLE, flags: ['ro', 'nosuid', 'nodev', 'noexec'] }];
+      return [
+        {
+          op: 'cover',
+          path,
+          by: INACCESSIBLE,
+          flags: ['ro', 'nosuid', 'nodev', 'noexec'],
+          ...onlyTrue(entry, 'optional'),
+        },
+      ];
+    case 'sysctl':
+      return [{ op: 'sysctl', key: entry.key, value: entry.value }];
     case 'held':
       return [
         { op: 'mknod', path, type: 'fifo', mode: entry.mode },

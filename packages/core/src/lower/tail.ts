@@ -20,7 +20,11 @@ export function lowerTail(view: ContainerView, uuid: string, limits: readonly St
     ...limits,
     ...(view.personality === undefined ? [] : [{ op: 'personality', persona: view.personality } as const]),
     ...(view.cpuAffinity === undefined ? [] : [{ op: 'cpuAffinity', cpus: view.cpuAffinity } as const]),
-    { op: 'lookupUser', user: payload.user },
+    {
+      op: 'lookupUser',
+      user: payload.user,
+      ...(payload.groups === undefined ? {} : { groups: payload.groups }),
+    },
     {
       op: 'identity',
       bounding: privileges.bounding,

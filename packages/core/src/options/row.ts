@@ -6,6 +6,7 @@ import type {
   Credential,
   CustomMount,
   EnvAssignment,
+  ExtraDevice,
   FilterRule,
   InterfacePair,
   LinkJournal,
@@ -14,6 +15,7 @@ import type {
   PrivateUsers,
   RequestedConsole,
   ResolvConf,
+  Sysctl,
   Timezone,
   UnitProperty,
   Volatile,
@@ -85,6 +87,13 @@ export interface Settings {
   credentials?: Credential[];
   console?: RequestedConsole;
   background?: string;
+  // what only a bundle says
+  /** group of the user, and supplementary groups, by number */
+  groups?: number[];
+  sysctl?: Sysctl[];
+  devices?: ExtraDevice[];
+  sharedNamespaces?: ('ipc' | 'uts')[];
+  cgroupNamespace?: boolean;
   quiet?: boolean;
   settings?: boolean | 'override' | 'trusted';
   noPager?: boolean;

@@ -7,6 +7,8 @@ type Key = keyof Settings;
 /** Settings that are said together. Any other one is a class of its own, and so is each resource limit. */
 const CLASSES: readonly (readonly Key[])[] = [
   ['boot', 'asPid2', 'parameters'],
+  ['directory', 'image', 'template'],
+  ['user', 'groups'],
   ['capability', 'dropCapability', 'ambientCapability'],
   ['privateUsers', 'ownership'],
   [

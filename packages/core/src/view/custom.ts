@@ -45,13 +45,13 @@ function entryOf(mount: CustomMount, setting: Setting): Entry {
     case 'overlay':
       return overlayEntry(mount, setting);
     case 'inaccessible':
-      return { kind: 'cover', path: mount.destination };
+      return { kind: 'cover', path: mount.destination, ...(mount.optional === true ? { optional: true } : {}) };
   }
 }
 
 function bindEntry(mount: BindMount, setting: Setting): Entry {
   const { recursive, source: from } = mount;
-  const flags: readonly MountFlag[] = mount.readOnly ? ['ro'] : [];
+  const flags: readonly MountFlag[] = [...(mount.readOnly ? (['ro'] as const) : []), ...(mount.flags ?? [])];
   if (from === 'temporary') {
     const source = temporaryDirectory(setting);
     return { kind: 'host', path: mount.destination ?? '/', source, recursive, flags, temporary: true };
@@ -62,7 +62,8 @@ function bindEntry(mount: BindMount, setting: Setting): Entry {
       throw new UsageError(`the owners of ${from.path} of the tree are mapped with those of the tree`, { option });
     }
     const inside = simplify(from.path);
-    return { kind: 'guest', path: mount.destination ?? inside, source: inside, recursive, flags };
+    const optional = mount.optional === true ? { optional: true } : {};
+    return { kind: 'guest', path: mount.destination ?? inside, source: inside, recursive, flags, ...optional };
   }
   const source = absolute(from.path, setting.host.cwd);
   const path = mount.destination ?? sameAs(source, from.path, option);

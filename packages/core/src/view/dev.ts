@@ -1,6 +1,7 @@
 // /dev: a tmpfs with the few nodes that every program may expect, and nothing of the host's devices.
 
 import type { DeviceNumber, HostFacts } from '../facts';
+import type { ContainerSpec } from '../spec';
 import type { Entry } from './model';
 
 /** The nodes of every Linux (admin-guide/devices.rst). */
@@ -57,6 +58,11 @@ export function devEntries(host: HostFacts): Entry[] {
       optional: true,
     },
   ];
+}
+
+/** Device nodes that were asked for by number. */
+export function extraDevices(spec: ContainerSpec): Entry[] {
+  return spec.devices.map((device) => ({ kind: 'node', ...device }));
 }
 
 /** A node open to everyone, and the link by its numbers that udev would make. */

@@ -94,7 +94,9 @@ export type Entry =
       readonly work?: string;
     }
   /** nobody may read or enter what is there */
-  | { readonly kind: 'cover'; readonly path: string }
+  | { readonly kind: 'cover'; readonly path: string; readonly optional?: boolean }
+  /** a kernel parameter; the path is that of its file */
+  | { readonly kind: 'sysctl'; readonly path: string; readonly key: string; readonly value: string }
   /** a further file system of the image */
   | ({
       readonly kind: 'device';
@@ -215,6 +217,8 @@ export interface PayloadView {
   readonly stub: boolean;
   /** name or number, looked up in the guest */
   readonly user: string;
+  /** the group and further groups by number; without them those of the guest's own files */
+  readonly groups?: readonly number[];
   /** working directory; without it the user's home */
   readonly directory?: string;
   /** the init that a boot is expected to find */

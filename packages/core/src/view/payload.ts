@@ -27,6 +27,7 @@ export function payloadOf(spec: ContainerSpec, tree: TreeFacts): PayloadView {
   const common = {
     stub: spec.start === 'pid2',
     user: spec.user ?? 'root',
+    ...(spec.groups === undefined ? {} : { groups: spec.groups }),
     ...(spec.chdir === undefined ? {} : { directory: spec.chdir }),
   };
   if (spec.start === 'boot') {
