@@ -11,6 +11,7 @@ import { ownTree } from '../support/trees';
 
 const missing = needs('root', 'namespaces');
 const it = only(test, missing);
+const limited = only(test, missing ?? needs('cgroup'));
 const rootfs = missing === undefined ? ownTree('busybox', 'rootfs') : '';
 const bundle = dirname(rootfs);
 
@@ -176,6 +177,25 @@ it('devices are made with their numbers and modes', () => {
   ];
   const { lines, stderr } = run('stat -c "%a %t:%T %F" /dev/extra /dev/pipe', { linux: { devices } });
   assert.equal(lines, ['640 1:b character special file', '644 0:0 fifo'], stderr);
+});
+
+limited('resources limit the container, with devices by number also where no node of the host has it', () => {
+  const resources = {
+    devices: [
+      { allow: false, access: 'rwm' },
+      { allow: true, type: 'c', major: 240, minor: 7, access: 'rw' },
+      { allow: true, type: 'b', major: 240, access: 'r' },
+      { allow: true, type: 'c', access: 'm' },
+    ],
+    memory: { limit: 50_000_000, swap: 50_000_000 },
+    pids: { limit: 20 },
+    cpu: { quota: 50_000, period: 100_000 },
+  };
+  const script = `i=0; while [ $i -lt 40 ]; do sleep 9 & i=$((i + 1)); done 2>/dev/null; echo not reached`;
+  const { lines, stderr } = run(script, { linux: { resources } });
+  assert.not(lines.includes('not reached'), stderr);
+  const eats = 'tail -c 200000000 /dev/zero | wc -c; echo end';
+  assert.not.match(run(eats, { linux: { resources } }).lines.join(' '), /^200000000/);
 });
 
 it('a filter that refuses calls is in force beside that of the container', () => {

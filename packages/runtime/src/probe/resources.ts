@@ -80,8 +80,9 @@ function split(device: number): readonly [major: number, minor: number] {
 /** The disk that a block device is (part of), or that a file lies on. Limits are those of whole disks. */
 function diskOf(path: string): string | undefined {
   const status = statSync(path, { throwIfNoEntry: false });
-  if (status === undefined) return undefined;
-  const [major, minor] = split(status.isBlockDevice() ? status.rdev : status.dev);
+  const named = byNumbers(path);
+  if (status === undefined && named === undefined) return undefined;
+  const [major, minor] = named?.numbers ?? split((status?.isBlockDevice() ? status.rdev : status?.dev) ?? 0);
   // no disk of its own: a network, memory, or several disks
   const entry = major === 0 ? undefined : real(`/sys/dev/block/${major}:${minor}`);
   if (entry === undefined) return undefined;
@@ -97,8 +98,20 @@ function real(path: string): string | undefined {
   }
 }
 
+/** The links that udev makes by number mean a device also where there is no udev: `/dev/char/10:229`. */
+function byNumbers(
+  path: string,
+): { readonly type: 'char' | 'block'; readonly numbers: readonly [number, number] } | undefined {
+  const match = /^\/dev\/(char|block)\/(\d{1,4}):(\d{1,7})$/.exec(path);
+  return match === null
+    ? undefined
+    : { type: match[1] === 'char' ? 'char' : 'block', numbers: [Number(match[2]), Number(match[3])] };
+}
+
 /** A node, or every device of a group in /proc/devices, which may be a pattern: `char-tty*`. */
 function devicesOf(name: string): ResourceFacts['devices'][string] {
+  const named = byNumbers(name);
+  if (named !== undefined) return [{ type: named.type, major: named.numbers[0], minor: named.numbers[1] }];
   if (name.startsWith('/')) {
     const status = statSync(name, { throwIfNoEntry: false });
     if (!status?.isCharacterDevice() && !status?.isBlockDevice()) return undefined;
@@ -108,6 +121,7 @@ function devicesOf(name: string): ResourceFacts['devices'][string] {
   const type = name.startsWith('block-') ? 'block' : 'char';
   const group = name.slice(type.length + 1);
   if (group === '*') return [{ type }];
+  if (/^\d{1,4}$/.test(group)) return [{ type, major: Number(group) }];
   const [chars = '', blocks = ''] = text1('/proc/devices').split('Block devices:');
   const pattern = new RegExp(
     `^${group
