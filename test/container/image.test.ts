@@ -290,6 +290,48 @@ for (const [victims, kill] of [
     }));
 }
 
+it('machines that start at the same moment each get loop devices of their own', async () => {
+  const images = [1, 2, 3, 4].map((index) => copy(rootFs, `at-once-${index}.raw`));
+  const answers = await Promise.all(
+    images.map((image) =>
+      withMachine(['-q', '-i', image, '--pipe', '/bin/hostname'], async (running) => {
+        const { status } = await running.exited;
+        return `${status} ${running.output}`;
+      }),
+    ),
+  );
+  assert.equal(
+    answers,
+    [1, 2, 3, 4].map((index) => `0 at-once-${index}\n`),
+  );
+  await noLoopsLeft(home);
+});
+
+it('--dry-run shows from which partition each mount comes, and leaves no loop device', async () => {
+  const image = disk(fresh(), 'gpt', [rootPart, { type: TYPES.home, mebibytes: 4, content: small('home') }]);
+  const { stdout, status } = tsnspawn(['-i', image, '--dry-run', '/bin/true']);
+  assert.is(status, 0);
+  assert.match(stdout, /mount ext4 of .*disk\.raw, partition 1 \(root\) \(nodev,discard\)/);
+  assert.match(stdout, /bind content of .*disk\.raw, partition 2 \(home\).* to \/home/);
+  await noLoopsLeft(home);
+});
+
+it('a mount point that a read-only image lacks is an error that names partition and place', () => {
+  const root = ownTree('busybox', 'lacking');
+  rmSync(join(root, 'srv'), { recursive: true, force: true });
+  const image = disk(fresh(), 'gpt', [
+    { type: TYPES.root, mebibytes: 24, content: ext4(fresh('lacking.ext4'), root, 24) },
+    { type: TYPES.srv, mebibytes: 4, content: small('srv') },
+  ]);
+  const { status, stderr } = sh(image, 'true', '--read-only');
+  assert.is(status, 1);
+  assert.match(
+    stderr,
+    /disk\.raw, partition 2 \(srv\).* to \/srv: Read-only file system\nhint: .*make the mount point first/,
+  );
+  assert.is(sh(image, 'cat /srv/what').stdout, 'srv\n');
+});
+
 it('a step that fails leaves no loop device and no lock', async () => {
   const image = copy(rootFs);
   assert.is(tsnspawn(['-q', '-i', image, '/no/such/program']).status, 1);
