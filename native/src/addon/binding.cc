@@ -1,4 +1,4 @@
-// The only file that knows N-API: it maps arguments, nothing else. The typed face is packages/native/src/addon.ts.
+// Maps arguments of N-API, nothing else; what only images need is in image-binding.cc. The typed face is packages/native/src/addon.ts.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -17,7 +17,6 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -30,7 +29,7 @@
 
 #include "addon/bytes.hh"
 #include "addon/ids.hh"
-#include "addon/image.hh"
+#include "addon/image-binding.hh"
 #include "addon/lock.hh"
 #include "addon/spawn.hh"
 #include "addon/tree.hh"
@@ -246,60 +245,6 @@ Napi::Value openTree(const Napi::CallbackInfo& info) {
   object.Set("uid", Napi::Number::New(env, owner.st_uid));
   object.Set("gid", Napi::Number::New(env, owner.st_gid));
   return object;
-}
-
-/// openImage(path, writable) → {fd, path, identity, kind, size, sectorSize, readOnly}, or -errno
-Napi::Value openImageBinding(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  OpenedImage image;
-  if (int error = openImage(text(info[0]), info[1].ToBoolean(), image); error < 0) return Napi::Number::New(env, error);
-  auto object = Napi::Object::New(env);
-  object.Set("fd", Napi::Number::New(env, image.fd));
-  object.Set("path", decoded(env, realPath(image.fd)));
-  object.Set("identity", Napi::String::New(env, identity(image.fd)));
-  object.Set("kind", Napi::String::New(env, image.kind));
-  object.Set("size", Napi::Number::New(env, static_cast<double>(image.size)));
-  object.Set("sectorSize", Napi::Number::New(env, image.sectorSize));
-  object.Set("readOnly", Napi::Boolean::New(env, image.readOnly));
-  return object;
-}
-
-/// lockFile(descriptor, exclusive) → 0 or -errno
-Napi::Value lockFileBinding(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), lockFile(info[0].ToNumber(), info[1].ToBoolean()));
-}
-
-/// attachLoop(descriptor, {offset, size, readOnly}) → {fd, path}, or -errno
-Napi::Value attachLoopBinding(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  auto options = info[1].As<Napi::Object>();
-  auto bytes = [&](const char* name) { return static_cast<uint64_t>(options.Get(name).ToNumber().Int64Value()); };
-  std::string path;
-  int fd = attachLoop(info[0].ToNumber(), {bytes("offset"), bytes("size")}, options.Get("readOnly").ToBoolean(), path);
-  if (fd < 0) return Napi::Number::New(env, fd);
-  auto object = Napi::Object::New(env);
-  object.Set("fd", Napi::Number::New(env, fd));
-  object.Set("path", Napi::String::New(env, path));
-  return object;
-}
-
-/// hasFileSystem(type) → whether this kernel knows it
-Napi::Value hasFileSystemBinding(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), hasFileSystem(text(info[0])));
-}
-
-/// mountReadOnly(device, type, options) → descriptor of the root directory, or -errno
-Napi::Value mountReadOnlyBinding(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(),
-                           mountReadOnly(info[0].ToNumber(), text(info[1]), LaunchOptions::strings(info[2])));
-}
-
-/// extendedAttribute(descriptor, name) → its value, or undefined
-Napi::Value extendedAttribute(const Napi::CallbackInfo& info) {
-  char value[4096];
-  ssize_t size = fgetxattr(info[0].ToNumber(), text(info[1]).c_str(), value, sizeof value);
-  if (size < 0) return info.Env().Undefined();
-  return Napi::String::New(info.Env(), value, static_cast<size_t>(size));
 }
 
 /// capabilities() → [permitted, bounding], each [bits 0 to 31, bits 32 to 63]
@@ -532,12 +477,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("takeLockFiles", Napi::Function::New<takeLockFilesBinding>(env));
   exports.Set("releaseLockFile", Napi::Function::New<releaseLockFileBinding>(env));
   exports.Set("openTree", Napi::Function::New<openTree>(env));
-  exports.Set("openImage", Napi::Function::New<openImageBinding>(env));
-  exports.Set("lockFile", Napi::Function::New<lockFileBinding>(env));
-  exports.Set("attachLoop", Napi::Function::New<attachLoopBinding>(env));
-  exports.Set("hasFileSystem", Napi::Function::New<hasFileSystemBinding>(env));
-  exports.Set("mountReadOnly", Napi::Function::New<mountReadOnlyBinding>(env));
-  exports.Set("extendedAttribute", Napi::Function::New<extendedAttribute>(env));
+  exportImage(env, exports);
   exports.Set("readInTree", Napi::Function::New<readInTree>(env));
   exports.Set("readBeside", Napi::Function::New<readBeside>(env));
   exports.Set("resolveInTree", Napi::Function::New<resolveInTreeBinding>(env));

@@ -68,7 +68,7 @@ export interface OpenedImage {
   readonly readOnly: boolean;
 }
 
-/** What native/src/addon/binding.cc exports. */
+/** What native/src/addon/binding.cc and image-binding.cc export. */
 export interface Addon {
   launch(options: NativeLaunch, callback: NativeCallback): NativeMonitor;
   supervise(options: NativeSupervision): never;
