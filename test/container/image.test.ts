@@ -383,6 +383,9 @@ it('a user namespace shows the owners of an image shifted, in every partition', 
   const { stdout, status } = sh(image, 'stat -c %u /etc /home/what; touch /home/new', '--private-users=pick');
   assert.equal([stdout, status], ['0\n0\n', 0]);
   assert.is(sh(image, 'stat -c %u /home/new').stdout, '0\n');
+  const owned = ['--private-users=1048576', '--private-users-ownership=chown'];
+  assert.equal(sh(image, 'stat -c %u /etc /home/what', ...owned), { status: 0, stdout: '0\n0\n', stderr: '' });
+  assert.is(sh(image, 'stat -c %u /etc /home/what').stdout, '1048576\n1048576\n');
 });
 
 test.run();

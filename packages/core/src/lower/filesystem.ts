@@ -101,13 +101,19 @@ function openDevice(
   const mounted: Slot = `content of ${entry.device}`;
   open.push(mountDevice(entry, mounted));
   if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: mounted, by: MAP });
-  if (entry.overlaid !== true || changes === undefined) return mounted;
+  const shifted = (from: Slot): Step[] =>
+    users?.tree === 'shift' ? [{ op: 'shiftOwners', from, path: entry.path, base: users.base }] : [];
+  if (entry.overlaid !== true || changes === undefined) {
+    open.push(...shifted(mounted));
+    return mounted;
+  }
   const as: Slot = `overlay for ${entry.path}`;
   const from: Slot = `changes for ${entry.path}`;
   open.push(openChanges(changes, from));
   const name = entry.path.replaceAll('/', '-');
   const upper = { from, directory: `upper${name}`, work: `work${name}` };
-  overlay.push({ op: 'overlay', lower: [mounted], upper, flags: entry.flags.filter((flag) => flag !== 'ro'), as });
+  const flags = entry.flags.filter((flag) => flag !== 'ro');
+  overlay.push({ op: 'overlay', lower: [mounted], upper, flags, as }, ...shifted(as));
   return as;
 }
 
