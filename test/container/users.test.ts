@@ -200,6 +200,17 @@ it('chown moves the owners on the disk, keeps set-id bits, capabilities and list
   assert.is(statSync(join(copy, 'suid')).uid, 7);
 });
 
+it('chown with --ephemeral changes the layer on top, and not the tree', () => {
+  const out = sh(
+    'stat -c %u / /etc /etc/passwd; touch /etc/new && echo wrote',
+    '-x',
+    `--private-users=${BASE}`,
+    '--private-users-ownership=chown',
+  );
+  assert.is(out, '0\n0\n0\nwrote\n');
+  assert.is(statSync(join(tree, 'etc/passwd')).uid, 0);
+});
+
 it('a tree is refused where its owners are not to be had', () => {
   const refused = (...options: string[]) => {
     const { status, stderr } = tsnspawn(['-q', '-D', tree, '--pipe', ...options, 'true']);

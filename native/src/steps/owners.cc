@@ -136,14 +136,15 @@ class Shift {
 
 }  // namespace
 
-/// from = slot of the tree; a = first id of the range, a multiple of 65536. A tree whose root lies in the range is right already:
+/// from = slot of the tree; a = first id of the range, a multiple of 65536; kRecursive: always. Else a tree whose root lies in the range is right already:
 /// the root is shifted last, so that a walk that was interrupted is made again.
 long shiftOwners(Context& context, const wire::Step& step) {
   Range range{static_cast<uint32_t>(step.a)};
   if (long error = sys::fchdir(context.slots[step.from]); error < 0) return error;
   struct statx top;
   long error = look(".", &top);
-  if (error >= 0 && (range.shifted(top.stx_uid) != top.stx_uid || range.shifted(top.stx_gid) != top.stx_gid)) {
+  if (error >= 0 && (step.flags & wire::kRecursive || range.shifted(top.stx_uid) != top.stx_uid ||
+                     range.shifted(top.stx_gid) != top.stx_gid)) {
     error = Shift(range, top).run();
     if (error >= 0) error = sys::fchdir(context.slots[step.from]);
     if (error >= 0) error = shiftEntry(".", top, range);

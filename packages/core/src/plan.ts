@@ -169,8 +169,15 @@ export type Step =
     }
   /** Show the owners of the mount in `mount` as the user namespace in `by` maps them: mount_setattr(2) MOUNT_ATTR_IDMAP. */
   | { readonly op: 'mapOwners'; readonly mount: Slot; readonly by: Slot }
-  /** Shift the owners of all files of a tree into the 65536 ids from `base` on, on the disk. */
-  | { readonly op: 'shiftOwners'; readonly from: Slot; readonly path: string; readonly base: number }
+  /** Shift the owners of all files of a tree into the 65536 ids from `base` on, on the disk; unless `always`, only where its root
+   *  is not in there yet. */
+  | {
+      readonly op: 'shiftOwners';
+      readonly from: Slot;
+      readonly path: string;
+      readonly base: number;
+      readonly always?: boolean;
+    }
   // --- user namespaces ---
   /** Make a user namespace without a process in it, to map the owners of mounts by. */
   | {

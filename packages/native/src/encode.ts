@@ -378,6 +378,7 @@ class Encoder {
       case 'shiftOwners':
         r.from = this.#slot(step.from);
         r.a = step.base;
+        if (step.always) r.flags |= Flag.Recursive;
         return r;
       case 'userNamespace':
         this.#maps(r, step);

@@ -101,10 +101,12 @@ function openDevice(
   const mounted: Slot = `content of ${entry.device}`;
   open.push(mountDevice(entry, mounted));
   if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: mounted, by: MAP });
-  const shifted = (from: Slot): Step[] =>
-    users?.tree === 'shift' ? [{ op: 'shiftOwners', from, path: entry.path, base: users.base }] : [];
+  const shifted = (from: Slot, always: boolean): Step[] =>
+    users?.tree === 'shift'
+      ? [{ op: 'shiftOwners', from, path: entry.path, base: users.base, ...(always ? { always } : {}) }]
+      : [];
   if (entry.overlaid !== true || changes === undefined) {
-    open.push(...shifted(mounted));
+    open.push(...shifted(mounted, false));
     return mounted;
   }
   const as: Slot = `overlay for ${entry.path}`;
@@ -113,7 +115,7 @@ function openDevice(
   const name = entry.path.replaceAll('/', '-');
   const upper = { from, directory: `upper${name}`, work: `work${name}` };
   const flags = entry.flags.filter((flag) => flag !== 'ro');
-  overlay.push({ op: 'overlay', lower: [mounted], upper, flags, as }, ...shifted(as));
+  overlay.push({ op: 'overlay', lower: [mounted], upper, flags, as }, ...shifted(as, true));
   return as;
 }
 

@@ -55,7 +55,8 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
       as: ROOT,
     });
     // what is only changed in its owner is not copied
-    if (shifts) overlay.push({ op: 'shiftOwners', from: ROOT, path: '/', base: users.base });
+    // the layer on top was made for the range, what shows through it was not
+    if (shifts) overlay.push({ op: 'shiftOwners', from: ROOT, path: '/', base: users.base, always: true });
   }
   const usr: Step[] =
     root.usrOnly === undefined

@@ -13,6 +13,8 @@ const REASONS: { readonly [errno: number]: string } = {
   [-22]: 'it is no regular file',
 };
 
+const NO_ACCESS = -13; // -EACCES
+
 const MOST_BYTES = 1024 * 1024;
 
 /**
@@ -30,6 +32,8 @@ export function findSettings(name: string, place: string): FoundSettings | undef
     if (!trusted && place === '/') continue;
     const content = addon().readBeside(directory, `${name}.nspawn`, MOST_BYTES + 1, !trusted);
     if (content === undefined) continue;
+    // an ordinary user who may not even look there cannot start what lies there: the tree tells it better
+    if (content === NO_ACCESS && process.geteuid?.() !== 0) continue;
     const path = join(directory, `${name}.nspawn`);
     if (typeof content === 'number') throw cannotRead(path, REASONS[content] ?? describeErrno(content).text);
     if (content.length > MOST_BYTES) throw cannotRead(path, 'it is larger than 1 MiB');
