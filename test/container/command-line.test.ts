@@ -333,7 +333,7 @@ const VALUES: { readonly [option: string]: readonly string[] } = {
     'a:b:c',
   ],
   '--register': ['', 'yes', 'no', 'maybe'],
-  '--settings': ['', 'no', 'maybe'],
+  '--settings': ['', 'yes', 'no', 'override', 'trusted', 'maybe'],
   '--no-new-privileges': ['', 'yes', 'no', 'maybe'],
   '--notify-ready': ['', 'yes', 'no', 'maybe'],
   '--suppress-sync': ['', 'yes', 'no', 'maybe'],
