@@ -1,9 +1,14 @@
 // --help: every option, within the width that there is.
 
+import { spawnSync } from 'node:child_process';
 import { OPTIONS } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renderHelp, renderList, synopsis } from '../../packages/cli/src/render/help';
+import { quoted, TSNSPAWN } from '../support/launcher';
+import { needs, only } from '../support/needs';
+
+const itOnTerminal = only(test, needs('command:script'));
 
 test('every option stands in --help once, with all of its text', () => {
   for (const width of [40, 80, 120]) {
@@ -28,6 +33,22 @@ test('no line is wider than the terminal, unless it is one word', () => {
       );
     }
   }
+});
+
+itOnTerminal('--help fits the terminal, $COLUMNS, or 80 columns', () => {
+  const command = `${quoted(TSNSPAWN)} --help`;
+  const widest = (script: string): number => {
+    const { stdout } = spawnSync('script', ['-qefc', script, '/dev/null'], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH },
+    });
+    return Math.max(...stdout.split('\r\n').map((line) => line.length));
+  };
+  const within = (width: number, most: number): void =>
+    assert.ok(width <= most && width > most - 8, `${width}, not ${most}`);
+  within(widest(`stty cols 110; ${command}`), 110);
+  within(widest(`stty cols 110; ${command} | cat`), 80);
+  within(widest(`stty cols 110; COLUMNS=100 ${command}`), 100);
 });
 
 test('a terminal that is wider than a book or narrower than a stamp gets lines that can be read', () => {

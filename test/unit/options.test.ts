@@ -56,6 +56,12 @@ test('an ambiguous prefix is refused with the names it could be', () => {
   refused(['--u=1'], /ambiguous/, /--uuid, --user/);
 });
 
+test('a prefix that is unique in systemd-nspawn is no less so for options that only exist here', () => {
+  assert.equal(spec('--dr=CAP_KILL').dropCapabilities, ['kill']);
+  assert.equal(spec('--pro=CPUQuota=5%').properties, [{ name: 'CPUQuota', value: '5%' }]);
+  assert.is(spec('--proc=read-only').procReadOnly, true);
+});
+
 test('two names of one option are not ambiguous', () => {
   assert.is(spec('--ui=joe').user, 'joe');
   assert.is(spec('--uid=7').user, '7');

@@ -95,7 +95,7 @@ const CLOSING: readonly Section[] = [
       ...text('On an interactive console, three keys within a second:'),
       ...entry(bold('Ctrl-] Ctrl-] Ctrl-]'), 'kills the container.'),
       ...entry(bold('Ctrl-] Ctrl-] p'), 'asks its init to power off.'),
-      ...entry(bold('Ctrl-] Ctrl-] r'), 'asks its init to reboot, where that is systemd.'),
+      ...entry(bold('Ctrl-] Ctrl-] r'), 'asks its init to reboot.'),
       ...text('All other keys go to the container, Ctrl-C and Ctrl-] alone as well.'),
     ],
   },
@@ -191,7 +191,7 @@ const CLOSING: readonly Section[] = [
     body: [
       ...text(
         'A file *MACHINE.nspawn* says what options say, in the form of systemd.nspawn(5). What it says counts where the command line has no option of the same kind; see `--settings`. The first file that is found counts, and no other.',
-        'Keys with an asterisk could be turned against the host. They count in a file of the administrator, and in one that lies beside the tree only with `--settings=trusted`; else a warning tells that they were left out. A key that is not known is told as well.',
+        'Keys with an asterisk could be turned against the host. They count in a file of the administrator, and in one that lies beside the tree only with `--settings=trusted`; else a warning tells that they were left out. A key that is not known is told as well; a bad value is an error.',
       ),
       ...settingsTable(),
     ],

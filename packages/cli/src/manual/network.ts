@@ -29,5 +29,5 @@ Moves the interface *HOST* of the host into the container, by default under the 
 Joins an existing network namespace, a file as ip-netns(8) makes it in */run/netns*. Cannot be combined with options that would make interfaces.`,
 
   port: `
-Forwards a port of the host to the container: *HOST* is the port on the host, *GUEST*, by default the same, in the container, both from 1 to 65535; tcp unless \`udp:\` stands before. Needs a network of the container's own. The rules follow the address that the container takes, and go with it. May be given several times.`,
+Forwards a port of the host to the container: *HOST* is the port on the host, *GUEST*, by default the same, in the container, both from 1 to 65535; tcp unless \`udp:\` stands before. Needs a network of the container's own. The rules follow the address that the container takes, and go with it; 127.0.0.1 and ::1 of the host lead there as well. Needs nft(8) on the host. A port that is in use, or given twice, is an error. May be given several times.`,
 } as const;

@@ -19,7 +19,7 @@ The directory that *COMMAND* starts in: an absolute path in the container, reach
 Sets a variable of the container's environment. *NAME* alone copies the caller's value, or an empty one when there is none. May be given several times; of one name the last counts. These variables win over all that are set otherwise, see ENVIRONMENT.`,
 
   'kill-signal': `
-The signal that PID 1 is sent when the launcher is asked to end: a name with or without \`SIG\`, a number, or a place in the real-time range such as \`RTMIN+3\`. For a booted container the default is what its init takes for a shutdown: \`SIGRTMIN+3\` for systemd, \`SIGUSR2\` for busybox, \`SIGPWR\` for sysvinit. Other payloads are killed, unless this option is given. \`help\` lists the names.`,
+The signal that PID 1 is sent when the launcher is asked to end: a name with or without \`SIG\`, a number, or a place in the real-time range such as \`RTMIN+3\`. For a booted container the default is what its init takes for a shutdown: \`SIGRTMIN+3\` for systemd, \`SIGUSR2\` for busybox, \`SIGPWR\` or \`SIGINT\` for sysvinit, \`SIGTERM\` for openrc-init. Other payloads are killed, unless this option is given. \`help\` lists the names.`,
 
   'notify-ready': `
 Whether the service manager that started the launcher hears \`READY=1\` only when PID 1 of the container has said it on */run/host/notify*. With \`no\`, the default, it hears it as soon as the payload runs.`,

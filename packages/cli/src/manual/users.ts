@@ -4,7 +4,7 @@ export const USERS_MANUAL = {
   'private-users': `
 Puts the container into a user namespace: its root is an ordinary user of the host, without any power over it. *MODE* says which ids of the host it gets:
 
-\`yes\`, also the meaning of the option without a value: 65536 ids from the owner of the tree's root on. \`pick\`: the range that the tree already belongs to, where it is free, else a free range that is derived from the machine's name. \`identity\`: the ids stay what they are on the host, but the capabilities count for nothing outside. \`managed\`: a range from systemd-nsresourced. \`no\`: no user namespace, the default.
+\`yes\`, also the meaning of the option without a value: 65536 ids from the owner of the tree's root on, who must be the first of a range, user and group alike. \`pick\`: the range that the tree already belongs to, where it is free, else a free range that is derived from the machine's name. \`identity\`: the ids stay what they are on the host, but the capabilities count for nothing outside. \`managed\`, a range from systemd-nsresourced, is understood and refused. \`no\`: no user namespace, the default.
 
 *BASE*: 65536 ids from this one on; \`:SIZE\` another number of them. 0 and 1 are taken for ids here, not for \`no\` and \`yes\`.`,
 
@@ -12,7 +12,7 @@ Puts the container into a user namespace: its root is an ordinary user of the ho
 \`--private-users=pick\` together with \`--private-users-ownership=auto\`, on a kernel that has user namespaces; on others nothing.`,
 
   'private-users-ownership': `
-How the files of the tree, owned by the ids from 0 on, come to belong to the ids of the user namespace. \`off\`: not at all; the tree already belongs to the range. \`chown\`: the tree is changed, once, file by file; a tree that is right already is only looked at. \`map\`: the tree is mounted with other ids than it has on the disk, where the file system can do that; nothing is changed. \`foreign\`: the same for a tree that belongs to the range for foreign ids. \`auto\`: \`map\` where it can be done, else \`chown\`.
+How the files of the tree, owned by the ids from 0 on, come to belong to the ids of the user namespace. \`off\`: not at all; the tree already belongs to the range. \`chown\`: the tree is changed, once, file by file; a tree that is right already is only looked at. \`map\`: the tree is mounted with other ids than it has on the disk, where the file system can do that; nothing is changed. \`foreign\`, which needs systemd-mountfsd, is understood and refused. \`auto\`: \`map\` where it can be done, else \`chown\`.
 
 The default is \`auto\` with \`pick\` and \`-U\`, else \`off\`. \`chown\` with base 0 takes an earlier \`chown\` back.`,
 

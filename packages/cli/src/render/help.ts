@@ -40,7 +40,7 @@ const ABOUT =
 const KEYS = [
   ['Ctrl-] Ctrl-] Ctrl-]', 'kill the container'],
   ['Ctrl-] Ctrl-] p', 'ask its init to power off'],
-  ['Ctrl-] Ctrl-] r', 'ask its init to reboot, where that is systemd'],
+  ['Ctrl-] Ctrl-] r', 'ask its init to reboot'],
 ] as const;
 
 const EXAMPLES = [
