@@ -2,14 +2,14 @@
 // would otherwise make a good deal: processes, mounts, cgroups, network interfaces, directories, a copy of the tree.
 
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OPTIONS } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BAD_VALUES, CONFLICTS } from '../support/bad-values';
-import { hostMounts, newMounts } from '../support/footprint';
+import { cgroupsOf, hostMounts, newMounts } from '../support/footprint';
 import { isAlive, startTsnspawn } from '../support/launcher';
 import { needs, only } from '../support/needs';
 import { ownTree } from '../support/trees';
@@ -63,13 +63,7 @@ async function refusedInVain(lines: readonly (readonly string[])[]): Promise<voi
   }
   assert.equal(hostState(), before);
   assert.equal(newMounts(mounts), []);
-  const cgroups = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '))
-    .filter(([, , type]) => type === 'cgroup' || type === 'cgroup2')
-    .flatMap(([, path = '']) => readdirSync(path, { recursive: true, encoding: 'utf8' }))
-    .filter((name) => name.includes('tsnspawn-unchanged'));
-  assert.equal(cgroups, []);
+  assert.equal(pids.flatMap(cgroupsOf), []);
   assert.equal(pids.filter(isAlive), []);
 }
 
