@@ -19,7 +19,8 @@ const tree = missing === undefined ? ownTree('busybox', 'guest') : '';
 
 /** Output of a shell script in the guest. */
 function sh(script: string, ...options: string[]): string {
-  const { status, stdout, stderr } = tsnspawn(['-q', '-D', tree, '--pipe', ...options, 'sh', '-c', script]);
+  const plain = ['--resolv-conf=off', '--timezone=off'];
+  const { status, stdout, stderr } = tsnspawn(['-q', '-D', tree, '--pipe', ...plain, ...options, 'sh', '-c', script]);
   assert.is(status, 0, `status ${status}: ${stdout}${stderr}`);
   return stdout;
 }

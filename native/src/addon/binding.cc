@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "addon/bytes.hh"
+#include "addon/content.hh"
 #include "addon/ids.hh"
 #include "addon/image-binding.hh"
 #include "addon/lock.hh"
@@ -325,6 +326,21 @@ Napi::Value readText(const Napi::CallbackInfo& info) {
   return n < 0 ? env.Undefined() : Napi::String::New(env, content);
 }
 
+Napi::Value given(Napi::Env env, const Content& content) {
+  if (content.error) return Napi::Number::New(env, -content.error);
+  return Napi::Buffer<uint8_t>::Copy(env, content.bytes.data(), content.bytes.size());
+}
+
+/// readFile(path, most) → Buffer with a regular file, or -errno
+Napi::Value readFileBinding(const Napi::CallbackInfo& info) {
+  return given(info.Env(), readFile(text(info[0]), info[1].ToNumber().Uint32Value()));
+}
+
+/// readSocket(path, most) → Buffer with what the socket there says, or -errno
+Napi::Value readSocketBinding(const Napi::CallbackInfo& info) {
+  return given(info.Env(), readSocket(text(info[0]), info[1].ToNumber().Uint32Value()));
+}
+
 /// lockIds(base, size) → descriptor of the lock, or -errno
 Napi::Value lockIdsBinding(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), lockIds(info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()));
@@ -482,6 +498,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("readBeside", Napi::Function::New<readBeside>(env));
   exports.Set("resolveInTree", Napi::Function::New<resolveInTreeBinding>(env));
   exports.Set("readText", Napi::Function::New<readText>(env));
+  exports.Set("readFile", Napi::Function::New<readFileBinding>(env));
+  exports.Set("readSocket", Napi::Function::New<readSocketBinding>(env));
   exports.Set("lockIds", Napi::Function::New<lockIdsBinding>(env));
   exports.Set("mapsOwners", Napi::Function::New<mapsOwnersBinding>(env));
   exports.Set("commandLine", Napi::Function::New<commandLine>(env));

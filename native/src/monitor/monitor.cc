@@ -208,6 +208,9 @@ class Watch {
         failed_ = !runLate();
         if (!failed_) letGuestGo(channel_);
         break;
+      case GuestMessage::kNode:
+        handNode(message.step);
+        break;
       case GuestMessage::kExecuting:
         executing_ = true;
         break;
@@ -221,6 +224,15 @@ class Watch {
         fifo_.reset(received.fd);
         break;
     }
+  }
+
+  /// The guest's first process may not make a device node of its own: it gets the host's.
+  void handNode(int32_t step) {
+    const Plan& plan = context_.plan;
+    bool known = step >= 0 && static_cast<uint32_t>(step) < plan.header().innerCount;
+    sys::UniqueFd node(known ? openHostNode(context_, plan.inner()[step]) : -EINVAL);
+    auto result = static_cast<int32_t>(node.ok() ? 0 : node.error());
+    sys::sendMessage(channel_, &result, sizeof result, node.get());
   }
 
   void readNotification() {

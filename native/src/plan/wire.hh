@@ -84,6 +84,8 @@ enum class Op : uint16_t {
   kCgroupDevices,
   kRegister,
   kSysctl,
+  kPutFile,
+  kRemoveFile,
   kCount,
 };
 
@@ -97,6 +99,9 @@ enum StepFlag : uint16_t {
   kUserShell = 1 << 6,    // exec: the looked-up user's shell comes first
   kControlling = 1 << 7,  // console: it becomes the controlling terminal
   kGrow = 1 << 8,         // mountDevice: the file system becomes as large as its device
+  kTry = 1 << 9,          // whatever goes wrong is no failure
+  kReplace = 1 << 10,     // takes the place of what is there
+  kCoverLink = 1 << 11,   // bind: the target is the link itself, not what it leads to
 };
 
 constexpr int kMaxSlots = 256;

@@ -17,7 +17,7 @@ struct User {
 };
 
 /// Kinds of message from the guest's first process to the monitor, before the payload is executed.
-enum class GuestMessage : uint32_t { kFailed, kConsole, kNotifySocket, kFifo, kExecuting, kAwaiting };
+enum class GuestMessage : uint32_t { kFailed, kConsole, kNotifySocket, kFifo, kExecuting, kAwaiting, kNode };
 
 struct GuestReport {
   GuestMessage kind;
@@ -115,6 +115,8 @@ long forwardPorts(Context&, const wire::Step&);
 long writeCgroup(Context&, const wire::Step&);
 long limitDevices(Context&, const wire::Step&);
 long registerMachine(Context&, const wire::Step&);
+long putFile(Context&, const wire::Step&);
+long removeFile(Context&, const wire::Step&);
 
 /// Gives up what takeIdentity() had to leave for seccomp(2); for a process that does not exec. Returns 0 or -errno.
 long dropToBoundingSet();
@@ -138,6 +140,9 @@ void removeTempDirectory(const Plan&, const wire::Step&);
 long ownProc(Context&);
 /// Puts the process into the cgroup of the step.
 long enterCgroup(const Context&, const wire::Step&, long pid);
+
+/// Monitor: the host's node for a step of the inner side that may not make it, as a detached mount, or -errno.
+long openHostNode(Context&, const wire::Step&);
 
 /// Carries out one step.
 long runStep(Context&, const wire::Step&);

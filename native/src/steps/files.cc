@@ -1,6 +1,7 @@
 // Files, directories and nodes in the guest's root. All of it happens after pivot_root: a path ends inside the tree.
 #include "steps/context.hh"
 #include "steps/path.hh"
+#include "steps/replace.hh"
 
 namespace {
 
@@ -19,38 +20,27 @@ long randomUuid(sys::Text<64>& out) {
   return 0;
 }
 
-/// Makes something in its directory, by `make(directory, name)`; the directories above it first where they are missing.
-template <typename Make>
-long inParent(const char* path, Make make) {
-  const char* name;
-  sys::UniqueFd parent(openParent(path, &name));
-  return parent.ok() ? make(parent.get(), name) : parent.error();
-}
-
 }  // namespace
 
-/// s0 = path; mode.
+/// s0 = path; mode; kReplace: a symbolic link that is there goes.
 long makeDirectory(Context& context, const wire::Step& step) {
-  long error = inParent(context.plan.text(step.s0),
-                        [&](int dir, const char* name) { return sys::mkdirat(dir, name, step.mode); });
-  return error == -EEXIST ? 0 : error;
-}
-
-/// s0 = path; mode = type and permissions; a, b = major and minor.
-long makeNode(Context& context, const wire::Step& step) {
-  // The kernel's "huge" encoding of dev_t (include/linux/kdev_t.h, new_encode_dev).
-  uint64_t device = (step.b & 0xff) | (step.a << 8) | ((step.b & ~0xffull) << 12);
   return inParent(context.plan.text(step.s0), [&](int dir, const char* name) {
-    if (long error = sys::mknodat(dir, name, step.mode, device); error < 0) return error;
-    // Whatever umask the launcher came with.
-    return sys::chmodat(dir, name, step.mode & 07777);
+    long error = sys::mkdirat(dir, name, step.mode);
+    char text[1];
+    if (error == -EEXIST && step.flags & wire::kReplace && sys::readlinkat(dir, name, text, sizeof text) >= 0) {
+      if ((error = sys::unlinkat(dir, name, 0)) < 0) return error;
+      error = sys::mkdirat(dir, name, step.mode);
+    }
+    return error == -EEXIST ? 0 : error;
   });
 }
 
-/// s0 = path; s1 = target of the link.
+/// s0 = path; s1 = target of the link; kReplace.
 long makeLink(Context& context, const wire::Step& step) {
-  return inParent(context.plan.text(step.s0),
-                  [&](int dir, const char* name) { return sys::symlinkat(context.plan.text(step.s1), dir, name); });
+  const char* target = context.plan.text(step.s1);
+  return inParent(context.plan.text(step.s0), [&](int dir, const char* name) {
+    return step.flags & wire::kReplace ? replaceByLink(dir, name, target) : sys::symlinkat(target, dir, name);
+  });
 }
 
 /// s0 = path; mode; s1, n = data, or kRandom.

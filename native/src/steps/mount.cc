@@ -34,10 +34,11 @@ unsigned typeOf(int fd) {
   return sys::fstatx(fd, STATX_TYPE, &info) < 0 ? 0 : info.stx_mode & S_IFMT;
 }
 
-/// Opens a mount point, made first where it is missing: a directory, or an empty file when `file`.
-long openTarget(const char* path, bool file, bool noFollow) {
-  long fd = openInside(AT_FDCWD, path, noFollow, file ? Make::kFile : Make::kDirectory);
-  if (fd >= 0 && noFollow && typeOf(static_cast<int>(fd)) == S_IFLNK) {
+/// Opens a mount point, made first where it is missing: a directory, or an empty file when `file`. kNoFollow, kCoverLink.
+long openTarget(const char* path, bool file, unsigned flags) {
+  bool last = flags & (wire::kNoFollow | wire::kCoverLink);
+  long fd = openInside(AT_FDCWD, path, last, file ? Make::kFile : Make::kDirectory);
+  if (fd >= 0 && flags & wire::kNoFollow && typeOf(static_cast<int>(fd)) == S_IFLNK) {
     sys::close(static_cast<int>(fd));
     return -ELOOP;
   }
@@ -98,6 +99,11 @@ long makeMount(const char* type, const char* source, const char* data, uint64_t 
   if (long error = configure(context.get(), data); error < 0) return error;
   if (long error = sys::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
   return sys::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes(flags)));
+}
+
+long attachMount(int mount, const char* path) {
+  sys::UniqueFd target(openTarget(path, typeOf(mount) != S_IFDIR, 0));
+  return target.ok() ? attach(mount, target.get()) : target.error();
 }
 
 long setMountFlags(int mount, uint64_t flags) { return setAttributes(mount, flags, 0); }
@@ -169,13 +175,13 @@ long mountNew(Context& context, const wire::Step& step) {
   const char* type = context.plan.text(step.s0);
   sys::UniqueFd mount(makeMount(type, type, context.plan.text(step.s2), step.a, false));
   if (!mount.ok()) return optional && excusable(mount.error()) ? 0 : mount.error();
-  sys::UniqueFd target(openTarget(context.plan.text(step.s1), false, step.flags & wire::kNoFollow));
+  sys::UniqueFd target(openTarget(context.plan.text(step.s1), false, step.flags));
   if (!target.ok()) return optional && excusable(target.error()) ? 0 : target.error();
   return attach(mount.get(), target.get());
 }
 
 /// s0 = path in the guest, or from = slot of a detached mount; s1 = target; a = MS_* flags; kRecursive, kOptional,
-/// kNoFollow.
+/// kNoFollow, kCoverLink.
 long bindMount(Context& context, const wire::Step& step) {
   bool optional = step.flags & wire::kOptional;
   unsigned recursive = step.flags & wire::kRecursive ? AT_RECURSIVE : 0;
@@ -190,8 +196,7 @@ long bindMount(Context& context, const wire::Step& step) {
   }
   if (!mount.ok()) return mount.error();
   if (long error = setAttributes(mount.get(), step.a, recursive); error < 0) return error;
-  sys::UniqueFd target(
-      openTarget(context.plan.text(step.s1), typeOf(mount.get()) != S_IFDIR, step.flags & wire::kNoFollow));
+  sys::UniqueFd target(openTarget(context.plan.text(step.s1), typeOf(mount.get()) != S_IFDIR, step.flags));
   if (!target.ok()) return optional && excusable(target.error()) ? 0 : target.error();
   return attach(mount.get(), target.get());
 }
@@ -233,6 +238,11 @@ long coverPath(Context& context, const wire::Step& step) {
   }
   sys::Text<64> path(context.plan.text(step.s1));
   sys::UniqueFd source(openInside(AT_FDCWD, path.add("/").add(name).c_str(), false));
+  // Device nodes cannot be made everywhere; a socket that nobody listens on does as well.
+  if (source.error() == -ENOENT) {
+    sys::Text<64> socket(context.plan.text(step.s1));
+    source.reset(openInside(AT_FDCWD, socket.add("/sock").c_str(), false));
+  }
   if (!source.ok()) return source.error();
   sys::UniqueFd mount(sys::openTree(source.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
   if (!mount.ok()) return mount.error();

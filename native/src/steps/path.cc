@@ -129,7 +129,7 @@ long openInside(int root, const char* path, bool noFollow, Make make) {
   return fd;
 }
 
-long openParent(const char* path, const char** name) {
+long openParent(const char* path, const char** name, Make make) {
   const char* last = path;
   for (const char* p = path; *p; p++)
     if (*p == '/' && p[1]) last = p + 1;
@@ -137,5 +137,5 @@ long openParent(const char* path, const char** name) {
   sys::Text<4096> parent;
   parent.add(path, static_cast<size_t>(last - path));
   if (parent.full()) return -ENAMETOOLONG;
-  return openInside(AT_FDCWD, parent.size() ? parent.c_str() : "/", false, Make::kDirectory);
+  return openInside(AT_FDCWD, parent.size() ? parent.c_str() : "/", false, make);
 }

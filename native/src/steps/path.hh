@@ -13,4 +13,12 @@ enum class Make { kNothing, kDirectory, kFile };
 long openInside(int root, const char* path, bool noFollow, Make make = Make::kNothing);
 
 /// The directory of `path` below this process's root, made where it is missing, and in `*name` the last component.
-long openParent(const char* path, const char** name);
+long openParent(const char* path, const char** name, Make make = Make::kDirectory);
+
+/// Makes something in its directory, by `make(directory, name)`; the directories above it first where they are missing.
+template <typename Function>
+long inParent(const char* path, Function make) {
+  const char* name;
+  sys::UniqueFd parent(openParent(path, &name));
+  return parent.ok() ? make(parent.get(), name) : parent.error();
+}

@@ -66,6 +66,8 @@ constexpr Function kFunctions[] = {
     limitDevices,
     registerMachine,
     setParameter,
+    putFile,
+    removeFile,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 
@@ -73,5 +75,6 @@ static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire
 
 long runStep(Context& context, const wire::Step& step) {
   if (step.op >= wire::Op::kCount) return -ENOSYS;
-  return kFunctions[static_cast<size_t>(step.op)](context, step);
+  long result = kFunctions[static_cast<size_t>(step.op)](context, step);
+  return result < 0 && step.flags & wire::kTry ? 0 : result;
 }

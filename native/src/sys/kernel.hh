@@ -149,6 +149,16 @@ inline long mknodat(int dir, const char* path, unsigned mode, uint64_t device) {
 inline long symlinkat(const char* target, int dir, const char* path) {
   return invoke(__NR_symlinkat, target, dir, path);
 }
+inline long renameat(int dir, const char* from, const char* to) {
+  return invoke(__NR_renameat2, dir, from, dir, to, 0);
+}
+inline long readlinkat(int dir, const char* path, char* to, size_t n) {
+  return invoke(__NR_readlinkat, dir, path, to, n);
+}
+inline long ftruncate(int fd, uint64_t size) { return invoke(__NR_ftruncate, fd, size); }
+inline long statxat(int dir, const char* path, int flags, unsigned mask, struct statx* to) {
+  return invoke(__NR_statx, dir, path, flags | AT_STATX_DONT_SYNC, mask, to);
+}
 inline long unlinkat(int dir, const char* path, int flags) { return invoke(__NR_unlinkat, dir, path, flags); }
 inline long chmodat(int dir, const char* path, unsigned mode) { return invoke(__NR_fchmodat, dir, path, mode); }
 inline long fchmod(int fd, unsigned mode) { return invoke(__NR_fchmod, fd, mode); }

@@ -21,6 +21,7 @@ import {
   requirePrivileges,
   type TreeFacts,
   view,
+  wantedZone,
 } from '@tsnspawn/core';
 import {
   enterScope,
@@ -29,6 +30,7 @@ import {
   type Held,
   type ImageOptions,
   inScope,
+  loadCredentials,
   type OpenedMachineImage,
   probeHost,
   probePlace,
@@ -50,7 +52,7 @@ import { VERSION } from './version';
 /** What the launch needs from the machine it runs on; tests bring their own. */
 export interface Runtime {
   readonly probeHost: () => HostFacts;
-  readonly probeTree: (directory: string, boots: boolean) => TreeFacts;
+  readonly probeTree: (directory: string, boots: boolean, zone?: string) => TreeFacts;
   /** the tree in a disk image */
   readonly openImage: (path: string, options: ImageOptions) => OpenedMachineImage;
   /** the settings file of the machine of this name, whose tree or image is at this absolute path */
@@ -188,11 +190,13 @@ export function prepare(
   const { image, directory = '.' } = withPlace(spec);
   // a look into an image takes a mount
   if (!onlyLook || image !== undefined) requirePrivileges(usual);
+  const zone = wantedZone(spec, usual);
   const opened =
-    image === undefined ? undefined : runtime.openImage(image, { spec, host: usual, boots: boots(spec), warn });
-  const found = opened?.tree ?? runtime.probeTree(directory, boots(spec));
+    image === undefined ? undefined : runtime.openImage(image, { spec, host: usual, boots: boots(spec), zone, warn });
+  const found = opened?.tree ?? runtime.probeTree(directory, boots(spec), zone);
   const { host, tree, handed } = probeWishes(spec, usual, found);
-  const container = view(spec, host, tree);
+  const container = view(loadCredentials(spec, usual), host, tree);
+  for (const warning of container.warnings) warn(warning);
   requireSources(container, host);
   networkWarnings(container, host).forEach(warn);
   if (container.cpuAffinity !== undefined) requireProcessors(container.cpuAffinity);
@@ -211,7 +215,7 @@ export function openImage(path: string, options: ImageOptions): OpenedMachineIma
 function requireSources(container: ContainerView, host: HostFacts): void {
   for (const entry of container.entries) {
     if (entry.kind === 'overlay') requireLayers(entry);
-    if (entry.kind !== 'host' || entry.temporary === true) continue;
+    if (entry.kind !== 'host' || entry.temporary === true || entry.try === true) continue;
     if (entry.source === host.osReleasePath || existsSync(pathOf(entry.source))) continue;
     throw new BindError(`cannot bind ${entry.source} to ${entry.path}: No such file or directory`, {
       code: 'ENOENT',

@@ -85,6 +85,13 @@ const CONFLICTS: readonly Conflict[] = [
     hint: '--private-users-ownership=map leaves the tree as it is',
   },
   {
+    option: '--proc',
+    found: ({ apiVfsWritable, procReadOnly }) =>
+      apiVfsWritable !== false && procReadOnly
+        ? `SYSTEMD_NSPAWN_API_VFS_WRITABLE=${apiVfsWritable === true ? 'yes' : apiVfsWritable} and --proc=read-only exclude each other`
+        : undefined,
+  },
+  {
     option: '--bind-user',
     found: ({ bindUsers, users }) =>
       bindUsers.length > 0 && users.mode === 'no' ? `--bind-user=${bindUsers} needs a user namespace` : undefined,

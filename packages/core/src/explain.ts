@@ -123,8 +123,11 @@ export function stepInWords(step: FailedStep, about?: string): string {
       const numbers = step.major === undefined ? '' : ` ${step.major}:${step.minor ?? 0}`;
       return `make the ${NODE_KINDS[step.type]} ${step.path}${numbers} (${octal(step.mode)})`;
     }
+    case 'removeFile':
+      return `remove ${step.path}`;
     case 'symlink':
       return `link ${step.path} to ${step.target}`;
+    case 'putFile':
     case 'writeFile':
       return `write ${step.path} (${octal(step.mode)})`;
     case 'remount':

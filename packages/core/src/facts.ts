@@ -93,6 +93,9 @@ export interface Rlimit {
   readonly hard: RlimitValue;
 }
 
+/** The files that may become the guest's resolv.conf(5). */
+export type ResolverFile = 'host' | 'static' | 'uplink' | 'stub';
+
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
@@ -160,6 +163,13 @@ export interface HostFacts {
   readonly runId: string;
   /** owners of the sources of binds that are to show as the guest's root or as another user, by their absolute path */
   readonly owners?: { readonly [path: string]: Owner } | undefined;
+  /** content of the host's files about name servers, one character for each byte, each read when it is asked after; undefined where
+   *  there is none. `stubListens`: systemd-resolved answers at the address in its stub file */
+  readonly resolver?:
+    | ({ readonly [name in ResolverFile]?: string | undefined } & { readonly stubListens?: boolean })
+    | undefined;
+  /** the host's /etc/localtime: its text where it is a link, and the bytes of the file; undefined where there is none */
+  readonly localtime?: { readonly link?: string | undefined; readonly content?: string | undefined } | undefined;
   /** where selinuxfs is mounted, or undefined */
   readonly selinuxMount?: string | undefined;
   /** looked up only where the launch asks for interfaces, ports, or another network namespace */
@@ -205,6 +215,8 @@ export interface TreeFacts {
   readonly machineId?: string | undefined;
   /** false on a file system that is mounted read-only */
   readonly writable: boolean;
+  /** the time zone of the host is among those of the tree; looked for when a link is to lead there */
+  readonly hasZone?: boolean | undefined;
   /** of the tree's root. Default: root */
   readonly owner?: Owner | undefined;
   /** false where its file system cannot show other owners (mount_setattr(2), MOUNT_ATTR_IDMAP); looked for when a user namespace is

@@ -32,6 +32,11 @@ export type Propagation = 'private' | 'slave' | 'shared';
 /** A value that only the runner can know, decided on the spot from a closed set. */
 export type LateText = { readonly random: 'uuid' };
 
+/** What need not be text: one character for each byte. */
+export interface Bytes {
+  readonly bytes: string;
+}
+
 /** The rlimits of getrlimit(2) by their names without RLIMIT_. */
 export type RlimitName = (typeof RLIMITS)[number];
 
@@ -51,6 +56,7 @@ export type OpenSource =
   | { readonly from: Slot; readonly path: string; readonly inside?: string }
   | { readonly inside: string };
 
+/** `try` in a step: whatever goes wrong with it is no failure. */
 export type Step =
   // --- host side ---
   /** Make the cgroup `path`, below the mount point `mount`, and put its descriptor into `as`. It is removed again, with all
@@ -129,6 +135,7 @@ export type Step =
       readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
       readonly as: Slot;
+      readonly try?: boolean;
     }
   /** Mount the file system `fs` on the block device in `from`, detached, into `as`. `grow`: then make it as large as the device,
    *  as far as its type can. */
@@ -238,8 +245,13 @@ export type Step =
       readonly optional?: boolean;
       /** refuse a target that is a symbolic link */
       readonly nofollow?: boolean;
+      /** cover a target that is a symbolic link itself, instead of what it leads to */
+      readonly coverLink?: boolean;
+      readonly try?: boolean;
     }
-  | { readonly op: 'mkdir'; readonly path: string; readonly mode: number }
+  /** `replace`: a symbolic link in its place goes */
+  | { readonly op: 'mkdir'; readonly path: string; readonly mode: number; readonly replace?: boolean }
+  /** Make a node. A device below /dev that may not be made is bound from the host, where it is the same. */
   | {
       readonly op: 'mknod';
       readonly path: string;
@@ -247,9 +259,30 @@ export type Step =
       readonly mode: number;
       readonly major?: number;
       readonly minor?: number;
+      readonly try?: boolean;
     }
-  | { readonly op: 'symlink'; readonly path: string; readonly target: string }
-  | { readonly op: 'writeFile'; readonly path: string; readonly mode: number; readonly data: string | LateText }
+  /** `replace`: over a file or an empty directory that is there; a link that says the same stays */
+  | {
+      readonly op: 'symlink';
+      readonly path: string;
+      readonly target: string;
+      readonly replace?: boolean;
+      readonly try?: boolean;
+    }
+  | { readonly op: 'writeFile'; readonly path: string; readonly mode: number; readonly data: string | LateText | Bytes }
+  /** Give a file of the tree this content. `replace`: a new file takes the place of what is there. Else a regular file is
+   *  written, unless it holds that already, a symbolic link stays, and anything else is refused. */
+  | {
+      readonly op: 'putFile';
+      readonly path: string;
+      /** of a file that is made */
+      readonly mode: number;
+      readonly data: Bytes;
+      readonly replace?: boolean;
+      readonly try?: boolean;
+    }
+  /** Remove a file of the tree that may be missing. */
+  | { readonly op: 'removeFile'; readonly path: string; readonly try?: boolean }
   /** Add these flags to the mount at `target`, e.g. read-only once it has been filled. */
   | { readonly op: 'remount'; readonly target: string; readonly flags: readonly MountFlag[] }
   | { readonly op: 'umount'; readonly target: string }

@@ -6,11 +6,12 @@ import type { ConsoleMode } from './plan';
 import type { ContainerSpec } from './spec';
 import { NAME_MAX } from './values/names';
 import { cgroupLayout } from './view/cgroup';
+import { credentialEntries } from './view/credentials';
 import { customEntries, type Places } from './view/custom';
 import { devEntries, extraDevices } from './view/dev';
 import { environmentOf } from './view/environment';
 import { imageEntries } from './view/image';
-import { procCovers, procEntry, sysEntries } from './view/kernel';
+import { procCovers, procEntry, procReadOnly, sysEntries } from './view/kernel';
 import { limitsOf } from './view/limits';
 import type { ContainerView, Entry, PayloadView, ResourceView, UnitView } from './view/model';
 import { machineId, machineName } from './view/names';
@@ -18,10 +19,12 @@ import { sharedNamespaces } from './view/namespaces';
 import { networkOf } from './view/network';
 import { payloadOf, signalsOf } from './view/payload';
 import { privilegesOf } from './view/privileges';
+import { resolverEntries } from './view/resolver';
 import { resourcesOf } from './view/resources';
 import { isOverlaid, rootEntries, rootView } from './view/root';
 import { closeRunHost, runEntries, tmpEntries } from './view/run';
 import { sysctlEntries } from './view/sysctl';
+import { timezoneEntries } from './view/timezone';
 import { unitOf } from './view/unit';
 import { refuseUnsupported } from './view/unsupported';
 import { usersOf } from './view/users';
@@ -42,7 +45,11 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
   const root = rootView(spec, host, tree, machine);
   const unit = unitOf(spec, host, machine);
   const resources = resourcesIn(unit, spec, host);
+  const readOnly = root.readOnly && spec.volatile !== 'yes';
+  const warnings: string[] = [];
+  const warn = (text: string): void => void warnings.push(text);
   return {
+    warnings,
     machine,
     hostname: spec.hostname ?? machine,
     ...(uuid === undefined ? {} : { uuid }),
@@ -51,7 +58,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     entries: [
       ...rootEntries(spec, tree),
       ...imageEntries(spec, tree),
-      ...entriesOf(spec, host, tree, { machine, users, readOnly: root.readOnly && spec.volatile !== 'yes' }),
+      ...entriesOf(spec, host, tree, { machine, users, payload, readOnly, warn }),
     ],
     cgroup: cgroupLayout(spec, host, tree, payload),
     ...(resources === undefined ? {} : { resources }),
@@ -63,6 +70,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     signals: signalsOf(spec, payload, tree),
     restart: !spec.keepUnit,
     notifyReady: spec.notifyReady,
+    procReadOnly: procReadOnly(spec, payload),
     sharedNamespaces: sharedNamespaces(spec, payload),
     ...(spec.selinuxApiContext === undefined ? {} : { apiLabel: spec.selinuxApiContext }),
     network: networkOf(spec, host, machine),
@@ -86,18 +94,22 @@ function entriesOf(
   spec: ContainerSpec,
   host: HostFacts,
   tree: TreeFacts,
-  places: Places & { readonly readOnly: boolean },
+  places: Places & { readonly payload: PayloadView; readonly readOnly: boolean; readonly warn: (text: string) => void },
 ): Entry[] {
+  const files = { spec, host, writable: !places.readOnly, warn: places.warn };
   return [
     procEntry(),
     ...sysctlEntries(spec),
     ...devEntries(host),
     ...extraDevices(spec),
     ...runEntries(spec, host),
+    ...credentialEntries(spec, places.payload),
     ...procCovers(spec),
     ...sysEntries(spec, host),
     ...tmpEntries(spec, places.readOnly),
     ...customEntries(spec, host, tree, places),
+    ...timezoneEntries(files, tree),
+    ...resolverEntries(files),
     closeRunHost(),
   ];
 }

@@ -98,6 +98,10 @@ export interface Addon {
   readBeside(directory: string, name: string, most: number, confined: boolean): Buffer | number | undefined;
   resolveInTree(tree: number, path: string): string | undefined;
   readText(path: string): string | undefined;
+  /** a negative number is -errno: EINVAL for what is no regular file, EFBIG for one of more than `most` bytes */
+  readFile(path: string, most: number): Buffer | number;
+  /** the same of what a listening stream socket says until it hangs up; ETIMEDOUT when it does not */
+  readSocket(path: string, most: number): Buffer | number;
   /** locks the ids from `base` on against systemd-nspawn and others: a descriptor, or -EBUSY where somebody has some of them */
   lockIds(base: number, size: number): number;
   /** whether the file system of a directory can show other owners than it has */

@@ -86,6 +86,8 @@ const OPS: readonly Op[] = [
   'cgroupDevices',
   'register',
   'sysctl',
+  'putFile',
+  'removeFile',
 ];
 
 /** wire::StepFlag. */
@@ -99,6 +101,9 @@ enum Flag {
   UserShell = 1 << 6,
   Controlling = 1 << 7,
   Grow = 1 << 8,
+  Try = 1 << 9,
+  Replace = 1 << 10,
+  CoverLink = 1 << 11,
 }
 
 /** MS_* of linux/mount.h. */
@@ -228,6 +233,8 @@ class Encoder {
 
   step(step: Step, at: number): void {
     const fields = this.#fields(step);
+    if ('try' in step && step.try) fields.flags |= Flag.Try;
+    if ('replace' in step && step.replace) fields.flags |= Flag.Replace;
     const words = this.#words;
     words[at] = OPS.indexOf(step.op) | (fields.flags << 16);
     words[at + 1] = (fields.from & 0xffff) | (fields.as << 16);
@@ -343,6 +350,7 @@ class Encoder {
         if (step.recursive) r.flags |= Flag.Recursive;
         if (step.optional) r.flags |= Flag.Optional;
         if (step.nofollow) r.flags |= Flag.NoFollow;
+        if (step.coverLink) r.flags |= Flag.CoverLink;
         return r;
       case 'newMount':
         r.s[0] = this.#text(step.fs);
@@ -417,9 +425,22 @@ class Encoder {
         if (typeof step.data === 'string') {
           r.s[1] = this.#text(step.data);
           r.n = latin1Of(step.data).length;
+          r.n = Buffer.byteLength(step.data);
+        } else if ('bytes' in step.data) {
+          r.s[1] = this.#append(step.data.bytes);
+          r.n = step.data.bytes.length;
         } else {
           r.flags |= Flag.Random;
         }
+        return r;
+      case 'putFile':
+        r.s[0] = this.#text(step.path);
+        r.mode = step.mode;
+        r.s[1] = this.#append(step.data.bytes);
+        r.n = step.data.bytes.length;
+        return r;
+      case 'removeFile':
+        r.s[0] = this.#text(step.path);
         return r;
       case 'remount':
         r.s[0] = this.#text(step.target);

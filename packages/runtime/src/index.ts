@@ -4,6 +4,7 @@ export { type ImageOptions, type OpenedMachineImage, openImage } from './image';
 export { type Machine, type MachineEnd, type MachineOptions, startMachine } from './machine';
 export { populate } from './place/template';
 export { pickVersion } from './place/version';
+export { loadCredentials } from './probe/credentials';
 export { probeHost, randomUuid } from './probe/host';
 export { parseMountinfo } from './probe/mountinfo';
 export { requireProcessors } from './probe/processors';

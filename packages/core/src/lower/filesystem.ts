@@ -51,7 +51,14 @@ export function lowerEntries(
     const own = isOwn(entry, ownNetwork);
     const put = (...steps: readonly Step[]): void => void inside.push(...steps.map((step) => ({ step, own })));
     const bind = (from: Slot, recursive: boolean): void =>
-      put({ op: 'bind', source: { from }, target: entry.path, recursive, flags: [] });
+      put({
+        op: 'bind',
+        source: { from },
+        target: entry.path,
+        recursive,
+        flags: [],
+        ...(entry.kind === 'host' ? { ...onlyTrue(entry, 'coverLink'), ...onlyTrue(entry, 'try') } : {}),
+      });
     switch (entry.kind) {
       case 'host': {
         const as = unused(entry.source, open, index);
@@ -163,7 +170,7 @@ function openHost(entry: Extract<Entry, { kind: 'host' }>, as: Slot, users: User
       { op: 'openTree', source: { from: directory, path: source }, recursive, flags, as },
     ];
   }
-  const open: Step = { op: 'openTree', source, recursive, flags, as };
+  const open: Step = { op: 'openTree', source, recursive, flags, as, ...onlyTrue(entry, 'try') };
   if (uids === undefined || gids === undefined) return [open];
   const by: Slot = `ids of ${as}`;
   return [open, { op: 'userNamespace', uids, gids, as: by }, { op: 'mapOwners', mount: as, by }];
@@ -242,10 +249,16 @@ function lowerEntry(entry: Exclude<Entry, { kind: 'host' | 'device' | 'overlay' 
     case 'node': {
       const { type, mode, major, minor } = entry;
       const numbers = major === undefined || minor === undefined ? {} : { major, minor };
-      return [{ op: 'mknod', path, type, mode, ...numbers }];
+      return [{ op: 'mknod', path, type, mode, ...numbers, ...onlyTrue(entry, 'try') }];
     }
     case 'link':
-      return [{ op: 'symlink', path, target: entry.target }];
+      return [{ op: 'symlink', path, target: entry.target, ...onlyTrue(entry, 'replace'), ...onlyTrue(entry, 'try') }];
+    case 'put': {
+      const { mode, content: bytes } = entry;
+      return [{ op: 'putFile', path, mode, data: { bytes }, ...onlyTrue(entry, 'replace'), ...onlyTrue(entry, 'try') }];
+    }
+    case 'removed':
+      return [{ op: 'removeFile', path, ...onlyTrue(entry, 'try') }];
     case 'cover':
       return [
         {

@@ -33,6 +33,8 @@ export function lowerTail(view: ContainerView, uuid: string, limits: readonly St
     },
     payload.directory === undefined ? { op: 'chdir' } : { op: 'chdir', path: payload.directory },
     ...(privileges.label === undefined ? [] : [{ op: 'execLabel', label: privileges.label } as const]),
+    // the limits, the oom score and the label are written to /proc
+    ...(view.procReadOnly ? [{ op: 'remount', target: '/proc', flags: ['ro'] } as const] : []),
     ...privileges.filters.map((filter): Step => ({ op: 'seccomp', ...filter })),
     {
       op: 'exec',

@@ -3,6 +3,7 @@
 import { UsageError } from '../errors';
 import type { HostFacts } from '../facts';
 import type { ContainerSpec } from '../spec';
+import { CREDENTIALS } from './credentials';
 import type { PayloadView, Variable } from './model';
 
 /** Searched for the payload by the runner, inside the guest. */
@@ -35,6 +36,7 @@ export function environmentOf(spec: ContainerSpec, host: HostFacts, payload: Pay
     set('LISTEN_FDNAMES', host.env.LISTEN_FDNAMES);
   }
   set('NOTIFY_SOCKET', NOTIFY_SOCKET);
+  if (spec.credentials.length > 0) set('CREDENTIALS_DIRECTORY', CREDENTIALS);
   // an init reads /etc/locale.conf and hands LANG down; one from outside would win over it
   if (payload.kind !== 'boot') set('LANG', 'C.UTF-8');
   set('container_host_id', host.osRelease.id);

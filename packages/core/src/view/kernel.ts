@@ -1,10 +1,11 @@
 // /proc and /sys: the guest's own processes, and as little as possible to change the host's kernel with. A wholly read-only
 // /proc would be simpler, but systemd then does not boot; so what configures the kernel is covered piece by piece.
 
+import { UsageError } from '../errors';
 import type { HostFacts } from '../facts';
 import type { MountFlag } from '../plan';
 import type { ContainerSpec } from '../spec';
-import type { Entry } from './model';
+import type { Entry, PayloadView } from './model';
 import { BOOT_ID, INACCESSIBLE, KMSG } from './run';
 
 const API: readonly MountFlag[] = ['nosuid', 'nodev', 'noexec'];
@@ -23,21 +24,44 @@ export function procEntry(): Entry {
   return { kind: 'filesystem', path: '/proc', type: 'proc', flags: API, data: '', nofollow: true };
 }
 
+/** Whether the guest sees a network as its own: it does with SYSTEMD_NSPAWN_API_VFS_WRITABLE=network, also where it is the host's. */
+export function ownsNetwork({ network, apiVfsWritable }: ContainerSpec): boolean {
+  return network.private || apiVfsWritable === 'network';
+}
+
+/** All of /proc is read-only only where no init has to work with it. */
+export function procReadOnly(spec: ContainerSpec, payload: PayloadView): boolean {
+  if (spec.procReadOnly && payload.kind === 'boot') {
+    throw new UsageError(
+      '--proc=read-only is not for an init: it writes to /proc itself, and does not come up without',
+      {
+        option: '--proc',
+        hint: 'without it everything in /proc that configures the kernel is read-only too',
+      },
+    );
+  }
+  return spec.procReadOnly;
+}
+
 /** What covers parts of /proc; needs the files of /run/host. */
 export function procCovers(spec: ContainerSpec): Entry[] {
-  return [
-    ...procSys(spec.network.private),
-    ...MASKED.map((name) => ({ ...bind(`/proc/${name}`, `${INACCESSIBLE}/reg`, API_RO), optional: true })),
-    ...READ_ONLY.map((name) => ({ ...bind(`/proc/${name}`, `/proc/${name}`, API_RO), optional: true })),
+  const covers: Entry[] = [
     // absent from kernels without CONFIG_PRINTK
     { ...bind('/proc/kmsg', KMSG, ['nosuid', 'nodev']), optional: true },
     bind('/proc/sys/kernel/random/boot_id', BOOT_ID, API_RO),
   ];
+  if (spec.apiVfsWritable === true) return covers;
+  return [
+    ...procSys(ownsNetwork(spec) && !spec.procReadOnly),
+    ...MASKED.map((name) => ({ ...bind(`/proc/${name}`, `${INACCESSIBLE}/reg`, API_RO), optional: true })),
+    ...READ_ONLY.map((name) => ({ ...bind(`/proc/${name}`, `/proc/${name}`, API_RO), optional: true })),
+    ...covers,
+  ];
 }
 
 /** /proc/sys read-only; its net part stays writable when it is the guest's own. */
-function procSys(privateNetwork: boolean): Entry[] {
-  if (!privateNetwork) return [bind('/proc/sys', '/proc/sys', API_RO)];
+function procSys(writableNetwork: boolean): Entry[] {
+  if (!writableNetwork) return [bind('/proc/sys', '/proc/sys', API_RO)];
   // net is bound while /proc/sys can still be written: a mount made from a read-only one would be read-only as well
   return [
     bind('/proc/sys', '/proc/sys', API),
@@ -64,8 +88,9 @@ export function sysEntries(spec: ContainerSpec, host: HostFacts): Entry[] {
             flags: ['ro', 'nosuid', 'noexec'],
           },
         ];
-  if (!spec.network.private) {
-    return [{ kind: 'filesystem', path: '/sys', type: 'sysfs', flags: API_RO, data: '', nofollow: true }, ...bound];
+  const api = spec.apiVfsWritable === true ? API : API_RO;
+  if (!ownsNetwork(spec)) {
+    return [{ kind: 'filesystem', path: '/sys', type: 'sysfs', flags: api, data: '', nofollow: true }, ...bound];
   }
   const directories = [
     '/sys/fs',
@@ -82,9 +107,9 @@ export function sysEntries(spec: ContainerSpec, host: HostFacts): Entry[] {
       data: 'mode=0555,size=4m,nr_inodes=1k',
       nofollow: true,
     },
-    ...SYS_PARTS.map((part): Entry => ({ kind: 'sysfs', path: `/sys/${part}`, part, flags: API_RO })),
+    ...SYS_PARTS.map((part): Entry => ({ kind: 'sysfs', path: `/sys/${part}`, part, flags: api })),
     ...directories.map((path): Entry => ({ kind: 'directory', path, mode: 0o755 })),
-    { kind: 'flags', path: '/sys', flags: API_RO },
+    { kind: 'flags', path: '/sys', flags: api },
     ...bound,
   ];
 }

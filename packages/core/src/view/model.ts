@@ -2,7 +2,7 @@
 // what the lowerings are for.
 
 import type { DeviceRule, InitKind, Rlimit } from '../facts';
-import type { ConsoleMode, IdMap, LateText, MountFlag, RlimitName, SeccompFilter, Slot } from '../plan';
+import type { Bytes, ConsoleMode, IdMap, LateText, MountFlag, RlimitName, SeccompFilter, Slot } from '../plan';
 import type { CgroupFile } from '../resources/files';
 import type { InterfacePair, PortForward } from '../spec';
 
@@ -58,7 +58,8 @@ export type MountSource = { readonly host: string } | { readonly tree: string };
 /** Takes what is written to an overlay: a directory, or a new one of the host that is removed at the end. */
 export type UpperView = MountSource | { readonly temporary: string };
 
-/** What stands at a path of the guest. Entries come in an order in which each finds what it needs. */
+/** What stands at a path of the guest. Entries come in an order in which each finds what it needs. `try`: whatever goes wrong with
+ *  it is no failure. */
 export type Entry =
   /** a new file system */
   | {
@@ -80,6 +81,9 @@ export type Entry =
       readonly flags: readonly MountFlag[];
       /** it is made at the start, and removed at the end */
       readonly temporary?: boolean;
+      /** it covers a symbolic link at the path, instead of what that leads to */
+      readonly coverLink?: boolean;
+      readonly try?: boolean;
       /** how the owners on the disk show */
       readonly uids?: readonly IdMap[];
       readonly gids?: readonly IdMap[];
@@ -119,8 +123,19 @@ export type Entry =
       readonly kind: 'file';
       readonly path: string;
       readonly mode: number;
-      readonly content: string | LateText | RunVariable;
+      readonly content: string | LateText | RunVariable | Bytes;
     }
+  /** a file of the tree gets this content, one character for each byte: a new one, or the one that is there */
+  | {
+      readonly kind: 'put';
+      readonly path: string;
+      readonly mode: number;
+      readonly content: string;
+      readonly replace?: boolean;
+      readonly try?: boolean;
+    }
+  /** a file of the tree goes */
+  | { readonly kind: 'removed'; readonly path: string; readonly try?: boolean }
   | {
       readonly kind: 'node';
       readonly path: string;
@@ -128,8 +143,16 @@ export type Entry =
       readonly mode: number;
       readonly major?: number;
       readonly minor?: number;
+      readonly try?: boolean;
     }
-  | { readonly kind: 'link'; readonly path: string; readonly target: string }
+  /** `replace`: over what is there */
+  | {
+      readonly kind: 'link';
+      readonly path: string;
+      readonly target: string;
+      readonly replace?: boolean;
+      readonly try?: boolean;
+    }
   /** a fifo that the launcher keeps open, so that a reader waits for ever */
   | { readonly kind: 'held'; readonly path: string; readonly mode: number }
   /** the socket for sd_notify(3) messages */
@@ -271,6 +294,8 @@ export interface NetworkView {
 }
 
 export interface ContainerView {
+  /** what of that which was asked for has no effect */
+  readonly warnings: readonly string[];
   readonly machine: string;
   readonly hostname: string;
   /** machine id, 32 hex digits; without it lower() takes the run's random one */
@@ -291,6 +316,8 @@ export interface ContainerView {
   readonly signals: InitSignals;
   readonly restart: boolean;
   readonly notifyReady: boolean;
+  /** all of /proc */
+  readonly procReadOnly: boolean;
   /** namespaces of the host that the guest stays in */
   readonly sharedNamespaces: readonly ('ipc' | 'uts')[];
   /** SELinux label of the files of the API file systems */

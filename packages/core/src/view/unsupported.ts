@@ -6,11 +6,7 @@ import type { ContainerSpec } from '../spec';
 /** The option and whether the spec asks for it. */
 const UNSUPPORTED: readonly (readonly [option: string, asked: (spec: ContainerSpec) => boolean])[] = [
   ['--bind-user', (spec) => spec.bindUsers.length > 0],
-  ['--proc', (spec) => spec.procReadOnly],
-  ['--resolv-conf', (spec) => !['off', 'auto'].includes(spec.resolvConf)],
-  ['--timezone', (spec) => !['off', 'auto'].includes(spec.timezone)],
   ['--link-journal', (spec) => !['no', 'auto'].includes(spec.linkJournal.mode)],
-  ['--set-credential', (spec) => spec.credentials.length > 0],
 ];
 
 /** @throws UnsupportedError that names the option */

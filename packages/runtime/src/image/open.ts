@@ -33,6 +33,8 @@ export interface ImageOptions {
   readonly host: Pick<HostFacts, 'architectures'>;
   /** an init is to run */
   readonly boots: boolean;
+  /** a time zone that is looked for in it */
+  readonly zone?: string | undefined;
   /** hears what the guest has to do without */
   readonly warn: (text: string) => void;
 }
@@ -205,7 +207,7 @@ class Opener {
     if (fd === undefined || root === undefined) throw new ImageDefect('it has no root');
     try {
       const opened = { fd, path: this.path, identity: image.identity, readOnly: root.readOnly };
-      const facts = probeOpened(opened, this.#options.boots, usr);
+      const facts = probeOpened(opened, this.#options.boots, { zone: this.#options.zone, usr });
       return { ...facts, image: partitions.flatMap((partition) => this.#placed(partition, partitions, fd)) };
     } finally {
       addon().closeFd(fd);

@@ -15,6 +15,7 @@ import {
 } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
 import { probeCgroups } from './cgroup';
+import { hostFiles } from './host-files';
 import { parseMountinfo } from './mountinfo';
 import { parseOsRelease } from './os-release';
 
@@ -43,6 +44,7 @@ export function probeHost(): HostFacts {
     ...(release.path === undefined ? {} : { osReleasePath: release.path }),
     architectures: architectures(),
     devices: { ...device('tun', '/dev/net/tun'), ...device('fuse', '/dev/fuse') },
+    ...hostFiles(),
     // looked for when it is asked after: most launches do not
     get userNamespaces() {
       return userNamespaces();

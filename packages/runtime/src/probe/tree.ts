@@ -13,13 +13,14 @@ const MOST_BYTES = 65536;
  * Facts about the tree at `directory`, a path of the host.
  *
  * @param boots an init is to run: only then is it looked for which one, and for os-release
+ * @param zone a time zone that is looked for, `Europe/Berlin`
  * @throws TreeError when there is no such directory
  */
-export function probeTree(directory: string, boots: boolean): TreeFacts {
+export function probeTree(directory: string, boots: boolean, zone?: string): TreeFacts {
   const opened = addon().openTree(directory);
   if (typeof opened === 'number') throw cannotOpen(directory, opened);
   try {
-    return probeOpened(opened, boots);
+    return probeOpened(opened, boots, { zone });
   } finally {
     addon().closeFd(opened.fd);
   }
@@ -27,9 +28,13 @@ export function probeTree(directory: string, boots: boolean): TreeFacts {
 
 /**
  * The same about a tree that is open.
- * @param usr descriptor of the directory that will be mounted on /usr
+ * @param more `usr`: descriptor of the directory that will be mounted on /usr
  */
-export function probeOpened(opened: Omit<OpenedTree, 'uid' | 'gid'>, boots: boolean, usr?: number): TreeFacts {
+export function probeOpened(
+  opened: Omit<OpenedTree, 'uid' | 'gid'>,
+  boots: boolean,
+  { zone, usr }: { readonly zone?: string | undefined; readonly usr?: number | undefined },
+): TreeFacts {
   const tree = new Tree(opened, usr);
   const release = boots ? (tree.read('/etc/os-release') ?? tree.read('/usr/lib/os-release')) : undefined;
   const init = boots ? initKind(tree) : 'unknown';
@@ -45,6 +50,7 @@ export function probeOpened(opened: Omit<OpenedTree, 'uid' | 'gid'>, boots: bool
     systemdVersion: init === 'systemd' ? systemdVersion(tree) : undefined,
     machineId: machineId !== undefined && /^(?!0{32})[0-9a-f]{32}$/.test(machineId) ? machineId : undefined,
     writable: !opened.readOnly,
+    ...(zone === undefined ? {} : { hasZone: tree.resolve(`/usr/share/zoneinfo/${zone}`) !== undefined }),
   };
 }
 
