@@ -224,6 +224,61 @@ for (const [what, put] of Object.entries(ODD)) {
     }));
 }
 
+const MODES: readonly string[] = [
+  ...['off', 'delete', ...['copy', 'replace', 'bind'].map((act) => `${act}-host`)].map(
+    (mode) => `--resolv-conf=${mode}`,
+  ),
+  ...['copy', 'bind', 'symlink', 'delete'].map((mode) => `--timezone=${mode}`),
+];
+
+for (const [what, put] of Object.entries(ODD)) {
+  it(`${what} in the place of resolv.conf or localtime does not hold up a launch that asks for them by name`, () => {
+    for (const mode of MODES) {
+      const path = mode.startsWith('--timezone') ? '/etc/localtime' : '/etc/resolv.conf';
+      for (const more of [[], ['--read-only']])
+        replaced(path, put, () => {
+          const outcome = start(mode, ...more, 'true');
+          if (outcome.status !== 0) refused(outcome, path);
+        });
+    }
+  });
+}
+
+for (const [way, target] of ways(join(bait, 'passwd'))) {
+  it(`a file of the host is not written, covered or removed through resolv.conf or localtime as ${way}`, () => {
+    for (const mode of [...MODES, '--read-only', '--as-pid2']) {
+      for (const path of ['/etc/localtime', '/etc/resolv.conf']) {
+        replaced(
+          path,
+          (place) => symlinkSync(target, place),
+          () => {
+            const outcome = start(mode, 'true');
+            if (outcome.status !== 0) refused(outcome, path);
+          },
+        );
+      }
+    }
+    rmSync(join(tree, bait), { recursive: true, force: true });
+  });
+}
+
+it('/etc as a link to the host keeps resolv.conf and localtime of the host as they are', () => {
+  for (const [, target] of ways(join(bait, 'directory'))) {
+    for (const mode of MODES) {
+      replaced(
+        '/etc',
+        (place) => symlinkSync(target, place),
+        () => {
+          const outcome = start(mode, 'true');
+          if (outcome.status !== 0) refused(outcome, '/etc');
+          assert.equal(readdirSync(join(bait, 'directory')), []);
+        },
+      );
+    }
+  }
+  rmSync(join(tree, bait), { recursive: true, force: true });
+});
+
 it('a user of the host is not found through a link at /etc/passwd', () => {
   for (const [, target] of ways(join(bait, 'passwd'))) {
     replaced(

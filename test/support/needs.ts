@@ -9,7 +9,15 @@ import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-export type Need = 'root' | 'namespaces' | 'cgroup' | 'cgroup2' | 'mirror' | `command:${string}` | `arch:${string}`;
+export type Need =
+  | 'root'
+  | 'namespaces'
+  | 'zone'
+  | 'cgroup'
+  | 'cgroup2'
+  | 'mirror'
+  | `command:${string}`
+  | `arch:${string}`;
 
 /** Why a test with these needs cannot run here, or nothing when it can. */
 export function needs(...needs: readonly Need[]): string | undefined {
@@ -56,6 +64,10 @@ function probe(need: Need): string | undefined {
       return mounted('cgroup') || mounted('cgroup2') ? undefined : 'needs a mounted cgroup hierarchy';
     case 'cgroup2':
       return mounted('cgroup2') ? undefined : 'needs a mounted cgroup2 hierarchy';
+    case 'zone':
+      return succeeds('sh', ['-c', 'readlink /etc/localtime | grep /usr/share/zoneinfo/ && test -f /etc/localtime'])
+        ? undefined
+        : 'needs a host whose /etc/localtime is a link to a time zone';
     case 'mirror':
       return mirror();
   }
