@@ -10,6 +10,7 @@ import {
   type HostFacts,
   MOST_CREDENTIAL_BYTES,
   MOST_CREDENTIALS_BYTES,
+  pathOf,
   UsageError,
 } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
@@ -39,7 +40,7 @@ export function loadCredentials(spec: ContainerSpec, host: HostFacts): Container
 
 function load({ id, path }: Extract<Credential, { readonly path: string }>, host: HostFacts): string {
   const place = placeOf(id, path, host);
-  const socket = statSync(place, { throwIfNoEntry: false })?.isSocket() === true;
+  const socket = statSync(pathOf(place), { throwIfNoEntry: false })?.isSocket() === true;
   const content = socket
     ? addon().readSocket(place, MOST_CREDENTIAL_BYTES)
     : addon().readFile(place, MOST_CREDENTIAL_BYTES);
