@@ -43,6 +43,7 @@ import {
   supervise,
   type Wishes,
 } from '@tsnspawn/runtime';
+import { cleanUp } from './cleanup';
 import { withBundle, withPlace, withSettingsFile, withTree } from './place';
 import { renderHelp, renderList } from './render/help';
 import { renderPlan } from './render/plan';
@@ -106,6 +107,9 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     case 'list':
       output.out(renderList(invocation.list));
       return 0;
+    case 'cleanup':
+      cleanUp(invocation.settings, invocation.quiet ? () => {} : say);
+      return 0;
     case 'launch':
       break;
   }
@@ -129,7 +133,8 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     handed,
     held,
     lock: spec.lock,
-    quiet,
+    // standard error is the payload's then
+    quiet: quiet || container.console === 'pipe',
     notifyReady: container.notifyReady,
     say,
   });

@@ -199,6 +199,8 @@ export interface ImagePartition {
 export interface TreeFacts {
   /** absolute, links resolved */
   readonly path: string;
+  /** of the host's own root, which no last component names: the host's name */
+  readonly hostname?: string | undefined;
   /** device and inode: whether it still is this directory when it is locked */
   readonly identity: string;
   readonly isDirectory: boolean;

@@ -16,6 +16,8 @@ export type Invocation =
       /** print the plan instead of carrying it out */
       readonly dryRun?: 'text' | 'json';
     }
+  /** remove what a crashed run has left */
+  | { readonly kind: 'cleanup'; readonly settings: Settings; readonly quiet: boolean }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | { readonly kind: 'list'; readonly list: ListName };
@@ -37,11 +39,9 @@ export function parseArguments(
   const reading = getopt(argv);
   if (reading.kind !== 'settings') return reading;
   const said = placed(reading.settings);
-  for (const [option, asked] of [['--cleanup', said.cleanup === true]] as const) {
-    if (asked) throw new UsageError(`${option} does not work yet`, { option });
-  }
-  const spec = specFrom(complete(said), env);
   const quiet = said.quiet === true || !logsInformation(env);
+  if (said.cleanup === true) return { kind: 'cleanup', settings: said, quiet };
+  const spec = specFrom(complete(said), env);
   return said.dryRun === undefined
     ? { kind: 'launch', spec, quiet }
     : { kind: 'launch', spec, quiet, dryRun: said.dryRun };

@@ -12,7 +12,7 @@ import { devEntries, extraDevices } from './view/dev';
 import { environmentOf } from './view/environment';
 import { imageEntries } from './view/image';
 import { procCovers, procEntry, procReadOnly, sysEntries } from './view/kernel';
-import { limitsOf } from './view/limits';
+import { limitsOf, requireDescriptors } from './view/limits';
 import type { ContainerView, Entry, PayloadView, ResourceView, UnitView } from './view/model';
 import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
@@ -36,6 +36,7 @@ import { usersOf } from './view/users';
  */
 export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): ContainerView {
   refuseUnsupported(spec);
+  requireDescriptors(host);
   const payload = payloadOf(spec, tree);
   requireTree(spec, tree, payload);
   requirePersonality(spec, host);

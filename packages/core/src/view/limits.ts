@@ -30,6 +30,18 @@ const DEFAULTS = {
   STACK: { soft: 8 * MIB, hard: 'infinity' },
 } as const satisfies { readonly [name in RlimitName]?: Rlimit };
 
+/** What launcher and monitor have open at once, with room for the sources of mounts. */
+const DESCRIPTORS = 128;
+
+/** @throws PermissionError where a launch would end somewhere in its middle, for want of descriptors */
+export function requireDescriptors(host: HostFacts): void {
+  const { NOFILE = 'infinity' } = host.hardLimits;
+  if (!exceeds(DESCRIPTORS, NOFILE)) return;
+  throw new PermissionError(`the limit of ${NOFILE} open files is too small for a launch: ${DESCRIPTORS} are needed`, {
+    hint: 'raise the hard limit, RLIMIT_NOFILE: ulimit -n 1024',
+  });
+}
+
 /**
  * All limits in the order of their names. Without CAP_SYS_RESOURCE a hard limit cannot be raised: a default is then lowered
  * to what the caller has. NPROC and SIGPENDING depend on the host's memory and are left alone where its PID 1 cannot be read.

@@ -16,7 +16,7 @@ export function nameFromPath(path: string): string {
 export function machineName(spec: ContainerSpec, tree: TreeFacts): string {
   if (spec.machine !== undefined) return spec.machine;
   const given = spec.directory ?? spec.image?.replace(/\.raw$/, '') ?? '';
-  const name = nameFromPath(given) || nameFromPath(tree.path.replace(/\.raw$/, ''));
+  const name = nameFromPath(given) || nameFromPath(tree.hostname ?? tree.path.replace(/\.raw$/, ''));
   if (name !== '') return name;
   throw new UsageError(`no machine name can be made from ${tree.path}`, {
     path: tree.path,

@@ -42,6 +42,7 @@ export function probeOpened(
   return {
     path: opened.path,
     identity: opened.identity,
+    ...(opened.path === '/' ? { hostname: addon().readText('/proc/sys/kernel/hostname')?.trim() } : {}),
     isDirectory: true,
     hasUsr: tree.resolve('/usr') !== undefined,
     osRelease: release === undefined ? undefined : parseOsRelease(release),
