@@ -1,7 +1,7 @@
 // The pages about the verbs, from what each says about itself.
 
 import type { DescribedVerb } from '../commands/verb';
-import type { CompletedOption } from '../completion/model';
+import type { CompletedLine, CompletedOption } from '../completion/model';
 import { bold, entry, example, italic, type Page, text } from './roff';
 
 export function verbPage({ line, options, definition }: DescribedVerb): Page {
@@ -12,7 +12,7 @@ export function verbPage({ line, options, definition }: DescribedVerb): Page {
     sections: [
       {
         title: 'SYNOPSIS',
-        body: [`.B tsnspawn ${line.name.replaceAll('-', '\\-')}`, synopsis(definition.usage, line.name)],
+        body: [`.B tsnspawn ${line.name.replaceAll('-', '\\-')}`, synopsis(line, definition.usage)],
       },
       { title: 'DESCRIPTION', body: text(...details) },
       ...(options.length === 0
@@ -31,14 +31,17 @@ export function verbPage({ line, options, definition }: DescribedVerb): Page {
   };
 }
 
-/** clipanion writes `tsnspawn bootstrap [--variant #0] … <SUITE> <DIR> [MIRROR]`. */
-function synopsis(usage: string, name: string): string {
-  const operands = usage
-    .slice(usage.indexOf(name) + name.length)
-    .split(/\s+(?=[<[])/)
-    .filter((word) => /^(?:<[^-]|\[[^-])/.test(word))
-    .map((word) => word.replace(/[A-Z]+/, (operand) => italic(operand)).replace(/^<(.*)>$/, '$1'));
-  return ['[', italic('OPTIONS'), ']', operands.length === 0 ? '' : ' ', operands.join(' ')].join('');
+/** The words behind the name; clipanion writes `tsnspawn bootstrap [--variant #0] … <SUITE> <DIR> [MIRROR]`. */
+function synopsis({ name, options, operands }: CompletedLine, usage: string): string {
+  const words =
+    operands === 'payload'
+      ? [`[${italic('COMMAND')} [${italic('ARGUMENT')}...]]`]
+      : usage
+          .slice(usage.indexOf(name) + name.length)
+          .split(/\s+(?=[<[])/)
+          .filter((word) => /^[<[][^-]/.test(word))
+          .map((word) => word.replace(/[A-Z]+/, (operand) => italic(operand)).replace(/^<(.*)>$/, '$1'));
+  return [...(options.length === 0 ? [] : [`[${italic('OPTIONS')}]`]), ...words].join(' ');
 }
 
 function term({ names, metavar, takes }: CompletedOption): string {

@@ -10,7 +10,10 @@ export function renderPlan(plan: LaunchPlan): string {
   const head: readonly (readonly [string, string])[] = [
     ['container', plan.machine],
     ['namespaces', plan.clone.guest.join(' ')],
-    ['console', monitor.console],
+    [
+      'console',
+      monitor.background === undefined ? monitor.console : `${monitor.console}, background ${monitor.background}`,
+    ],
     ['shutdown', monitor.killSignal === 0 ? 'kill' : signalName(monitor.killSignal)],
     ['on reboot', monitor.restart ? 'start again' : 'exit with status 133'],
     ...(plan.stub ? ([['PID 1', 'a stub; the payload is PID 2']] as const) : []),
