@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { monitorBelow } from '../support/footprint';
-import { eventually, type Running } from '../support/launcher';
+import { eventually, type Running, TSNSPAWN } from '../support/launcher';
 import { needs, only } from '../support/needs';
 import { cable, type Network, wireDirectory, withNetworks } from '../support/network';
 import { ownTree } from '../support/trees';
@@ -47,6 +47,11 @@ function ask(network: Network, protocol: 'tcp' | 'udp', address: string, port: n
 /** Waits until the host's rules know the address. */
 async function forwards(host: Network, address: string): Promise<void> {
   await eventually(() => host.run('nft list ruleset').includes(address), `the rules lead to ${address}`);
+}
+
+/** A number that grows each time the host makes a table. */
+function tablesMade(host: Network): number {
+  return Number(/handle (\d+)/.exec(host.run('nft -a list ruleset'))?.[1]);
 }
 
 const ADDRESS6 = 'fd00::2';
@@ -262,6 +267,28 @@ for (const [victim, pick] of [
       });
     }));
 }
+
+it('a system boots with a network and ports of its own', () =>
+  withNetworks(1, async (host) => {
+    const { status, stdout, stderr } = host.try(TSNSPAWN, 'boot-check', '-D', ownTree('trixie'), '-n', '-p', '8080:80');
+    assert.is(status, 0, stderr);
+    assert.match(stdout, /booted with systemd as PID 1/);
+    assert.is(host.tables(), '');
+    assert.equal(host.links(), []);
+  }));
+
+it('a guest that changes its address as fast as it can does not keep the host busy', () =>
+  withNetworks(1, async (host) => {
+    const flips = 'while :; do ip addr add 10.0.0.2/24 dev host0; ip addr del 10.0.0.2/24 dev host0; done';
+    await host.withMachine([...MACHINE, '-n', '-p', '8080', 'sh', '-c', `echo ready; ${flips}`], async (running) => {
+      await running.until(/ready/);
+      const [before, start] = [tablesMade(host), Date.now()];
+      await eventually(() => tablesMade(host) >= before + 5, 'its address is followed');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const made = tablesMade(host) - before;
+      assert.ok(made <= (Date.now() - start) / 100 + 2, `${made} tables in ${Date.now() - start} ms`);
+    });
+  }));
 
 it('without the nft program on the host --port is refused, with a hint', () => {
   const script = `mount --bind /dev/null "$(readlink -f "$(command -v nft)")" && exec "$@"`;

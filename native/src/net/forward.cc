@@ -6,14 +6,29 @@ namespace net {
 
 namespace {
 
-/// Commands for nft(8), as one argument: at most MAX_ARG_STRLEN of linux/binfmts.h. Not on the stack of every monitor.
-using Commands = sys::Text<128 * 1024>;
-Commands commands;
+/// Commands for nft(8), as one argument: at most MAX_ARG_STRLEN of linux/binfmts.h. They begin with the removal of the table,
+/// so that it does not matter whether there is one.
+class Commands : public sys::Text<128 * 1024> {
+ public:
+  explicit Commands(const char* table) {
+    add("add table inet ").add(table).add("; delete table inet ").add(table).add(";");
+  }
+
+  /// Appends the rules with the address in the place of each %.
+  void addRules(const char* rules, const GuestAddress& address) {
+    auto text = address.text();
+    while (const char* gap = sys::find(rules, '%')) {
+      add(rules, static_cast<size_t>(gap - rules)).add(text.c_str());
+      rules = gap + 1;
+    }
+    add(rules);
+  }
+};
 
 const char* tableOf(const Plan& plan, const wire::Step& step) { return plan.text(step.s2); }
 
 /// Executes the commands, all or none. 0, or -EIO when nft(8) has said why not.
-long runNft(const char* nft, bool quiet) {
+long runNft(const char* nft, const Commands& commands, bool quiet) {
   if (commands.full()) return -E2BIG;
   long child = sys::forkProcess();
   if (child < 0) return child;
@@ -34,22 +49,6 @@ long runNft(const char* nft, bool quiet) {
   return status ? -EIO : 0;
 }
 
-/// Appends the rules with the address in the place of each %.
-void addRules(const char* rules, const GuestAddress& address) {
-  auto text = address.text();
-  while (const char* gap = sys::find(rules, '%')) {
-    commands.add(rules, static_cast<size_t>(gap - rules)).add(text.c_str());
-    rules = gap + 1;
-  }
-  commands.add(rules);
-}
-
-/// Begins with the removal of the table, so that it does not matter whether there is one.
-void beginAnew(const char* table) {
-  commands.clear();
-  commands.add("add table inet ").add(table).add("; delete table inet ").add(table).add(";");
-}
-
 }  // namespace
 
 long PortForwarder::start(const Plan& plan, const wire::Step& step, int inside, int netns, sys::Text<400>* about) {
@@ -62,12 +61,13 @@ long PortForwarder::start(const Plan& plan, const wire::Step& step, int inside, 
   return apply();
 }
 
-void PortForwarder::refresh(int inside) {
+bool PortForwarder::refresh(int inside) {
   GuestAddress v4 = guestAddress(inside, kInet), v6 = guestAddress(inside, kInet6);
-  if (v4 == v4_ && v6 == v6_) return;
+  if (v4 == v4_ && v6 == v6_) return false;
   v4_ = v4;
   v6_ = v6;
   apply();
+  return true;
 }
 
 /// The whole table anew: nft(8) makes one transaction of it, and between the old and the new one no packet is lost.
@@ -76,11 +76,11 @@ long PortForwarder::apply() {
   const char* chains = Plan::next(table);
   const char* rules4 = Plan::next(chains);
   const char* rules6 = Plan::next(rules4);
-  beginAnew(table);
+  Commands commands(table);
   commands.add("table inet ").add(table).add(" {\n").add(chains).add("\n}\n");
-  if (v4_.size) addRules(rules4, v4_);
-  if (v6_.size) addRules(rules6, v6_);
-  return runNft(plan_->text(step_->s0), false);
+  if (v4_.size) commands.addRules(rules4, v4_);
+  if (v6_.size) commands.addRules(rules6, v6_);
+  return runNft(plan_->text(step_->s0), commands, false);
 }
 
 void PortForwarder::stop() {
@@ -94,8 +94,7 @@ void PortForwarder::stop() {
 }
 
 void removeTable(const Plan& plan, const wire::Step& step) {
-  beginAnew(tableOf(plan, step));
-  runNft(plan.text(step.s0), true);
+  runNft(plan.text(step.s0), Commands(tableOf(plan, step)), true);
 }
 
 }  // namespace net

@@ -14,8 +14,8 @@ class PortForwarder {
   /// IPv6 address. `inside`: rtnetlink socket in the guest's network namespace `netns`. `about`: the port that failed.
   long start(const Plan& plan, const wire::Step& step, int inside, int netns, sys::Text<400>* about);
   bool active() const { return relay_ > 0; }
-  /// The guest's addresses may have changed.
-  void refresh(int inside);
+  /// The guest's addresses may have changed; whether they have.
+  bool refresh(int inside);
   /// Ends the relay; no process of the guest may be left, as every child of the monitor is waited for.
   void stop();
 

@@ -283,11 +283,16 @@ long Network::forwardPorts(const wire::Step& step, long guest, sys::Text<400>* a
 }
 
 void Network::heedAddresses() {
+  // A guest that changes its address as fast as it can would have nft(8) run as fast as that, outside of its limits.
+  constexpr __kernel_itimerspec kPause{{0, 0}, {0, 100'000'000}};
+  pause_.reset();
   char buffer[4096];
   // What has changed does not matter: all is looked at anew. Also after ENOBUFS, when messages were lost.
   while (sys::read(addressChanges_.get(), buffer, sizeof buffer) > 0) {
   }
-  ports_.refresh(inside_.get());
+  if (!ports_.refresh(inside_.get())) return;
+  pause_.reset(sys::invoke(__NR_timerfd_create, 1 /* CLOCK_MONOTONIC */, O_CLOEXEC));
+  sys::invoke(__NR_timerfd_settime, pause_.get(), 0, &kPause, nullptr);
 }
 
 void Network::publish() {
@@ -302,6 +307,7 @@ void Network::undo(bool last) {
   host_.reset();
   inside_.reset();
   addressChanges_.reset();
+  pause_.reset();
   // The supervisor lets go of the guest's namespace.
   publish();
 }

@@ -41,7 +41,7 @@ class Network {
   void undo(bool last);
 
   /// A descriptor that can be read when heedAddresses() is to be called, or -1.
-  int addressChanges() const { return ports_.active() ? addressChanges_.get() : -1; }
+  int addressChanges() const { return !ports_.active() ? -1 : pause_.ok() ? pause_.get() : addressChanges_.get(); }
   void heedAddresses();
 
  private:
@@ -54,6 +54,7 @@ class Network {
   const Plan& plan_;
   NetworkTrace trace_{};
   sys::UniqueFd host_, inside_, addressChanges_;
-  sys::UniqueFd left_;  // the namespace of this process, while it is in another one
+  sys::UniqueFd pause_;  // a timer; while it runs nothing is heeded
+  sys::UniqueFd left_;   // the namespace of this process, while it is in another one
   net::PortForwarder ports_;
 };

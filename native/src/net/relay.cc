@@ -221,8 +221,7 @@ long startRelay(const wire::Port* ports, unsigned count, int netns, sys::Text<40
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct none[2] = {};
     sys::invoke(__NR_capset, &header, none);
-    static Relay relay(listeners, n);
-    relay.run();
+    Relay(listeners, n).run();
   }
   for (unsigned i = 0; i < n; i++) sys::close(listeners[i].fd);
   return child;

@@ -50,12 +50,6 @@ class Text {
     return add(p, static_cast<size_t>(digits + sizeof digits - p));
   }
 
-  void clear() {
-    data_[0] = 0;
-    size_ = 0;
-    full_ = false;
-  }
-
   const char* c_str() const { return data_; }
   size_t size() const { return size_; }
   bool full() const { return full_; }

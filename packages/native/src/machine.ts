@@ -53,7 +53,7 @@ export interface GuestEvents {
 }
 
 export interface RunningGuest {
-  /** process id of the monitor; the guest's PID 1 is its only child */
+  /** process id of the monitor; the guest's PID 1 is its first child */
   readonly monitorPid: number;
   /** Sends a signal to the guest's PID 1; false when the guest has gone. */
   signal(number: number): boolean;

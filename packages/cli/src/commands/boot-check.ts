@@ -149,11 +149,11 @@ async function within<T>(seconds: number, promise: Promise<T>, machine: Machine,
   }
 }
 
-/** Name of the guest's PID 1, the monitor's only child. */
+/** Name of the guest's PID 1, the monitor's first child; the relay of its ports comes after it. */
 function initOf(machine: Machine): string {
   const { monitorPid } = machine;
-  const child = readFileSync(`/proc/${monitorPid}/task/${monitorPid}/children`, 'latin1').trim();
-  return readFileSync(`/proc/${child}/comm`, 'latin1').trim();
+  const [first] = readFileSync(`/proc/${monitorPid}/task/${monitorPid}/children`, 'latin1').split(' ');
+  return readFileSync(`/proc/${first}/comm`, 'latin1').trim();
 }
 
 function inWords({ machine, system, init, up, down, end }: BootResult): string {
