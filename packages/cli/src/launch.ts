@@ -225,6 +225,7 @@ function requireSources(container: ContainerView, host: HostFacts): void {
     throw new BindError(`cannot bind ${entry.source} to ${entry.path}: No such file or directory`, {
       code: 'ENOENT',
       path: entry.source,
+      option: entry.flags.includes('ro') ? '--bind-ro' : '--bind',
     });
   }
 }
@@ -240,6 +241,7 @@ function requireLayers({ path, lower, upper }: Extract<Entry, { kind: 'overlay' 
       {
         code: status === undefined ? 'ENOENT' : 'ENOTDIR',
         path: layer.host,
+        option: upper === undefined ? '--overlay-ro' : '--overlay',
       },
     );
   }

@@ -2,7 +2,7 @@
 // Texts are lower case without a full stop; the hint is the next thing to type or to check.
 
 import { describeErrno } from './errno';
-import { type FailedStep, hintFor, reasonFor, stepInWords } from './explain';
+import { type FailedStep, hintFor, optionOf, reasonFor, stepInWords } from './explain';
 
 export interface ErrorDetails {
   /** stable name for programs: `EUSAGE`, `ETREE`, or the symbolic errno */
@@ -106,10 +106,12 @@ export class StepError extends TsnspawnError {
   constructor(step: FailedStep, errno: number, path?: string) {
     const { name, text } = describeErrno(errno);
     const hint = hintFor(step, name, path);
+    const option = optionOf(step);
     super(`cannot ${stepInWords(step, path)}: ${reasonFor(step, name) ?? text}`, {
       code: name,
       syscall: step.op,
       ...(path === undefined || path === '' ? {} : { path }),
+      ...(option === undefined ? {} : { option }),
       ...(hint === undefined ? {} : { hint }),
     });
     this.step = step;
@@ -122,8 +124,10 @@ export function isTsnspawnError(error: unknown): error is TsnspawnError {
   return error instanceof Error && BRAND in error;
 }
 
-/** `tsnspawn: message`, and a second line `hint: ...` where there is one; ends with a newline. */
+/** `tsnspawn: message`, with the option before it where the message does not name it itself, and a second line `hint: ...` where there is one; ends with a newline. */
 export function formatError(error: TsnspawnError): string {
-  const first = `tsnspawn: ${error.message}\n`;
+  const { option, message } = error;
+  const about = option === undefined || message.includes(option) ? '' : `${option}: `;
+  const first = `tsnspawn: ${about}${message}\n`;
   return error.hint === undefined ? first : `${first}hint: ${error.hint}\n`;
 }

@@ -33,6 +33,30 @@ const NODE_KINDS = {
   regular: 'empty file',
 } as const;
 
+/** The option that a step carries out, where it is one that can name something which is not there. */
+export function optionOf(step: FailedStep): string | undefined {
+  switch (step.op) {
+    case 'lookupUser':
+      return step.user === 'root' ? undefined : '--user';
+    case 'chdir':
+      return step.path === undefined || step.path === '/' ? undefined : '--chdir';
+    case 'cover':
+      return '--inaccessible';
+    case 'rlimit':
+      return step.exact === true ? '--rlimit' : undefined;
+    case 'oomScoreAdjust':
+      return '--oom-score-adjust';
+    case 'joinNetwork':
+      return '--network-namespace-path';
+    case 'moveInterface':
+      return '--network-interface';
+    case 'sharedInterface':
+      return `--network-${step.kind}`;
+    default:
+      return undefined;
+  }
+}
+
 /**
  * A step as a phrase that goes on after "cannot": `mount tmpfs on /dev`.
  *

@@ -16,10 +16,10 @@ The processors that the container may run on: numbers and ranges between commas 
 Resource control for all processes of the container together, by the names and in the units of systemd.resource-control(5): \`MemoryMax=1G\`, \`CPUQuota=50%\`, \`TasksMax=100\`, \`AllowedCPUs=0-1\`, \`IOWeight=50\`. They are set on the container's own cgroup, so they also work on hosts without systemd. May be given several times. A property that the host cannot give is an error.`,
 
   slice: `
-The slice of systemd that the container's scope is put into. By default that is *machine.slice*. Without systemd there are no slices, and this is refused.`,
+The slice of systemd that the container's scope is put into. By default that is *machine.slice*. On a host that systemd does not manage there are no slices, and this has no effect.`,
 
   register: `
-Whether the machine is registered with systemd-machined, so that machinectl(1) lists it. \`auto\`, the default, does so where it runs. \`yes\` is an error where it does not.`,
+Whether the machine is registered with systemd-machined, so that machinectl(1) lists it. \`auto\`, the default, does so where it runs. \`yes\` fails where it could be reached and refuses, and warns on a host that systemd does not manage.`,
 
   'keep-unit': `
 Makes no scope for the container: it stays in the unit that the launcher was started in. When the container reboots, the launcher ends with status 133 instead of starting it again, so that the service manager does. For service units.`,

@@ -57,10 +57,13 @@ export function limitsOf(spec: ContainerSpec, host: HostFacts): LimitView[] {
     const asked = spec.rlimits[name];
     if (asked !== undefined) {
       if (exceeds(asked.hard, bound)) {
-        throw new PermissionError(`limit ${name} cannot be raised above ${bound}`, {
-          option: '--rlimit',
-          hint: 'CAP_SYS_RESOURCE is needed',
-        });
+        throw new PermissionError(
+          `--rlimit=${name}=${asked.soft}:${asked.hard} cannot be given: the hard limit is ${bound}`,
+          {
+            option: '--rlimit',
+            hint: 'CAP_SYS_RESOURCE is needed',
+          },
+        );
       }
       return [{ name, ...asked, exact: true }];
     }
