@@ -1,4 +1,5 @@
-// Maps arguments of N-API, nothing else; what only images need is in image-binding.cc. The typed face is packages/native/src/addon.ts.
+// Maps arguments of N-API, nothing else; what starts machines is in machine-binding.cc, what images need in image-binding.cc. The
+// typed face is packages/native/src/addon.ts.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -6,8 +7,6 @@
 #include <napi.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,13 +15,10 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <limits>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,9 +28,8 @@
 #include "addon/ids.hh"
 #include "addon/image-binding.hh"
 #include "addon/lock.hh"
-#include "addon/spawn.hh"
+#include "addon/machine-binding.hh"
 #include "addon/tree.hh"
-#include "plan/wire.hh"
 
 extern "C" const unsigned char tsnspawn_seccomp_default_start[], tsnspawn_seccomp_default_end[];
 extern "C" const unsigned char tsnspawn_seccomp_privileged_start[], tsnspawn_seccomp_privileged_end[];
@@ -43,179 +38,16 @@ extern "C" const unsigned char tsnspawn_seccomp_suppress_sync_start[], tsnspawn_
 
 namespace {
 
-/// One running monitor: a thread waits for its messages, because the event loop's pool has but four slots and a container
-/// may run for months.
-class Monitor : public Napi::ObjectWrap<Monitor> {
- public:
-  static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Monitor",
-                       {InstanceAccessor<&Monitor::pid>("pid"), InstanceMethod<&Monitor::signal>("signal")});
-  }
-
-  explicit Monitor(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
-
-  ~Monitor() override {
-    if (events_ >= 0) close(events_);
-  }
-
-  /// Takes over the monitor `pid`; `callback(kind, a, b, c, text)` hears its messages, kind -1 is its end.
-  void watch(Napi::Env env, pid_t pid, int events, Napi::Function callback) {
-    pid_ = pid;
-    events_ = events;
-    Ref();
-    auto tell = Napi::ThreadSafeFunction::New(env, callback, "tsnspawn events", 0, 1, [this](Napi::Env) { Unref(); });
-    std::thread([pid, events, tell]() mutable {
-      auto send = [&](const wire::EventMessage& message, int kind) {
-        auto copy = std::make_unique<wire::EventMessage>(message);
-        tell.BlockingCall(copy.release(), [kind](Napi::Env e, Napi::Function f, wire::EventMessage* m) {
-          std::unique_ptr<wire::EventMessage> owned(m);
-          f.Call({Napi::Number::New(e, kind), Napi::Number::New(e, m->a), Napi::Number::New(e, m->b),
-                  Napi::Number::New(e, m->c), Napi::String::New(e, m->text)});
-        });
-      };
-      wire::EventMessage message{};
-      for (;;) {
-        ssize_t n = recv(events, &message, sizeof message, 0);
-        if (n < 0 && errno == EINTR) continue;
-        if (n != static_cast<ssize_t>(sizeof message)) break;
-        message.text[sizeof message.text - 1] = 0;
-        send(message, static_cast<int>(message.kind));
-      }
-      // The monitor is PID 1 of its namespace: when it has been reaped, no process of the guest is left.
-      int status = 0;
-      while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-      }
-      wire::EventMessage last{};
-      last.a = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-      last.b = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-      send(last, -1);
-      tell.Release();
-    }).detach();
-  }
-
- private:
-  Napi::Value pid(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pid_); }
-
-  /// signal(number): sends it to the guest's PID 1. False when the monitor has gone.
-  Napi::Value signal(const Napi::CallbackInfo& info) {
-    wire::CommandMessage command{info[0].ToNumber().Int32Value()};
-    ssize_t sent = send(events_, &command, sizeof command, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return Napi::Boolean::New(info.Env(), sent == static_cast<ssize_t>(sizeof command));
-  }
-
-  pid_t pid_ = -1;
-  int events_ = -1;
-};
-
-struct AddonData {
-  Napi::FunctionReference monitorClass;
-  bool haveTerminal[2] = {false, false};
-  termios terminal[2];
-};
-
-std::string text(const Napi::Value& value) { return encoded(value); }
-
-Napi::Value failure(Napi::Env env, const char* what, int error) {
-  auto object = Napi::Error::New(env, what);
-  object.Set("syscall", Napi::String::New(env, what));
-  object.Set("errno", Napi::Number::New(env, error));
-  object.ThrowAsJavaScriptException();
-  return env.Undefined();
-}
-
-/// The arguments of launch() and supervise(), with what the pointers of the request point to.
-class LaunchOptions {
- public:
-  explicit LaunchOptions(Napi::Object options) : plan_(options.Get("plan").As<Napi::Uint8Array>()) {
-    name_ = text(options.Get("name"));
-    env_ = strings(options.Get("env"));
-    auto handed = options.Get("handed").As<Napi::Array>();
-    for (uint32_t i = 0; i < handed.Length(); i++) handed_.push_back(handed.Get(i).ToNumber());
-    request_ = {plan_.Data(),
-                plan_.ByteLength(),
-                options.Get("lockFd").ToNumber(),
-                handed_.data(),
-                handed_.size(),
-                options.Get("stdout").ToNumber(),
-                name_.c_str(),
-                (envPointers_ = pointers(env_)).data(),
-                static_cast<unsigned long>(options.Get("namespaces").ToNumber().Int64Value())};
-  }
-  const SpawnRequest& request() const { return request_; }
-
-  static std::vector<std::string> strings(const Napi::Value& value) {
-    auto list = value.As<Napi::Array>();
-    std::vector<std::string> result;
-    for (uint32_t i = 0; i < list.Length(); i++) result.push_back(text(list.Get(i)));
-    return result;
-  }
-  static std::vector<const char*> pointers(const std::vector<std::string>& list) {
-    std::vector<const char*> result;
-    for (const auto& item : list) result.push_back(item.c_str());
-    result.push_back(nullptr);
-    return result;
-  }
-
- private:
-  Napi::Uint8Array plan_;
-  std::string name_;
-  std::vector<std::string> env_;
-  std::vector<int> handed_;
-  std::vector<const char*> envPointers_;
-  SpawnRequest request_;
-};
-
-/// launch({plan, lockFd, handed, stdout, name, env, namespaces}, callback) → Monitor
-Napi::Value launch(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  LaunchOptions options(info[0].As<Napi::Object>());
-  SpawnResult started = spawnMonitor(options.request());
-  if (started.pid < 0) return failure(env, started.failed, started.error);
-  Napi::Object object = env.GetInstanceData<AddonData>()->monitorClass.New({});
-  Monitor::Unwrap(object)->watch(env, started.pid, started.events.release(), info[1].As<Napi::Function>());
-  return object;
-}
-
-template <size_t N>
-void copyText(char (&to)[N], const Napi::Value& value) {
-  std::string from = value.IsUndefined() ? "" : text(value);
-  // Cut rather than refused: these are words for messages.
-  size_t size = from.copy(to, N - 1);
-  to[size] = 0;
-}
-
-/// supervise({… of launch, machine, tree, manager, quiet, notifyReady, interactive, argv}): starts the monitor and becomes
-/// its supervisor. Returns never; throws when it fails.
-Napi::Value supervise(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  auto object = info[0].As<Napi::Object>();
-  LaunchOptions options(object);
-  wire::Supervision supervision{};
-  copyText(supervision.machine, object.Get("machine"));
-  copyText(supervision.tree, object.Get("tree"));
-  copyText(supervision.manager, object.Get("manager"));
-  if (strlen(supervision.manager) == sizeof supervision.manager - 1) supervision.manager[0] = 0;
-  supervision.quiet = object.Get("quiet").ToBoolean();
-  supervision.notifyReady = object.Get("notifyReady").ToBoolean();
-  if (object.Get("interactive").ToBoolean()) saveTerminal(supervision);
-  SpawnResult started = spawnMonitor(options.request());
-  if (started.pid < 0) return failure(env, started.failed, started.error);
-  supervision.monitor = started.pid;
-  auto argv = LaunchOptions::strings(object.Get("argv"));
-  // The monitor ends by itself when this process does.
-  return failure(env, "exec", becomeSupervisor(started, supervision, LaunchOptions::pointers(argv).data()));
-}
-
 /// lockTree(path, exclusive, identity) → descriptor, or -errno; the identity is that of openTree()
 Napi::Value lockTreeBinding(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), lockTree(text(info[0]), info[1].ToBoolean(), text(info[2])));
+  return Napi::Number::New(info.Env(), lockTree(encoded(info[0]), info[1].ToBoolean(), encoded(info[2])));
 }
 
 /// takeLockFiles(path, exclusive) → descriptors, or -errno
 Napi::Value takeLockFilesBinding(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   std::vector<int> files;
-  int error = takeLockFiles(text(info[0]), info[1].ToBoolean(), files);
+  int error = takeLockFiles(encoded(info[0]), info[1].ToBoolean(), files);
   if (error < 0) return Napi::Number::New(env, error);
   auto list = Napi::Array::New(env, files.size());
   for (uint32_t i = 0; i < files.size(); i++) list.Set(i, Napi::Number::New(env, files[i]));
@@ -232,7 +64,7 @@ Napi::Value releaseLockFileBinding(const Napi::CallbackInfo& info) {
 /// mounted read-only; or -errno
 Napi::Value openTree(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  int fd = open(text(info[0]).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = open(encoded(info[0]).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return Napi::Number::New(env, -errno);
   struct statvfs status;
   bool readOnly = fstatvfs(fd, &status) == 0 && status.f_flag & ST_RDONLY;
@@ -273,7 +105,7 @@ Napi::Value capabilities(const Napi::CallbackInfo& info) {
 Napi::Value readInTree(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   // Not blocking: a FIFO in a hostile tree must not hold up the launcher.
-  int fd = openInTree(info[0].ToNumber(), text(info[1]), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  int fd = openInTree(info[0].ToNumber(), encoded(info[1]), O_RDONLY | O_NONBLOCK | O_NOCTTY);
   std::string content;
   if (fd < 0 || !readRegular(fd, info[2].ToNumber().Uint32Value(), content)) return env.Undefined();
   return Napi::Buffer<char>::Copy(env, content.data(), content.size());
@@ -285,7 +117,7 @@ Napi::Value readInTree(const Napi::CallbackInfo& info) {
 Napi::Value readBeside(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  std::string directory = text(info[0]), name = text(info[1]);
+  std::string directory = encoded(info[0]), name = encoded(info[1]);
   int fd;
   if (info[3].ToBoolean()) {
     int beside = open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -308,7 +140,7 @@ Napi::Value readBeside(const Napi::CallbackInfo& info) {
 
 /// resolveInTree(tree, path) → the path inside the tree that it leads to, or undefined
 Napi::Value resolveInTreeBinding(const Napi::CallbackInfo& info) {
-  std::string resolved = resolveInTree(info[0].ToNumber(), text(info[1]));
+  std::string resolved = resolveInTree(info[0].ToNumber(), encoded(info[1]));
   return resolved.empty() ? info.Env().Undefined() : decoded(info.Env(), resolved);
 }
 
@@ -316,7 +148,7 @@ Napi::Value resolveInTreeBinding(const Napi::CallbackInfo& info) {
 /// beforehand: Node's own way takes several times as long when it is called for the first time.
 Napi::Value readText(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  int fd = open(text(info[0]).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  int fd = open(encoded(info[0]).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return env.Undefined();
   std::string content;
   char buffer[16384];
@@ -333,12 +165,12 @@ Napi::Value given(Napi::Env env, const Content& content) {
 
 /// readFile(path, most) → Buffer with a regular file, or -errno
 Napi::Value readFileBinding(const Napi::CallbackInfo& info) {
-  return given(info.Env(), readFile(text(info[0]), info[1].ToNumber().Uint32Value()));
+  return given(info.Env(), readFile(encoded(info[0]), info[1].ToNumber().Uint32Value()));
 }
 
 /// readSocket(path, most) → Buffer with what the socket there says, or -errno
 Napi::Value readSocketBinding(const Napi::CallbackInfo& info) {
-  return given(info.Env(), readSocket(text(info[0]), info[1].ToNumber().Uint32Value()));
+  return given(info.Env(), readSocket(encoded(info[0]), info[1].ToNumber().Uint32Value()));
 }
 
 /// lockIds(base, size) → descriptor of the lock, or -errno
@@ -377,7 +209,7 @@ Napi::Value isTerminal(const Napi::CallbackInfo& info) {
 
 /// canOpen(path) → whether the device can be opened for reading and writing
 Napi::Value canOpen(const Napi::CallbackInfo& info) {
-  int fd = open(text(info[0]).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  int fd = open(encoded(info[0]).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd >= 0) close(fd);
   return Napi::Boolean::New(info.Env(), fd >= 0);
 }
@@ -425,7 +257,7 @@ Napi::Value limits(const Napi::CallbackInfo& info) {
 /// interfaceName(name) → the interface that has this name or alternative name, as the kernel shows it, or undefined
 Napi::Value interfaceName(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  std::string name = text(info[0]);
+  std::string name = encoded(info[0]);
   ifreq request{};
   name.copy(request.ifr_name, sizeof request.ifr_name - 1);
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -436,7 +268,7 @@ Napi::Value interfaceName(const Napi::CallbackInfo& info) {
 
 /// networkNamespace(path) → what is there: network, missing, denied, other
 Napi::Value networkNamespace(const Napi::CallbackInfo& info) {
-  int fd = open(text(info[0]).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  int fd = open(encoded(info[0]).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   const char* kind = errno == EACCES || errno == EPERM     ? "denied"
                      : errno == ENOENT || errno == ENOTDIR ? "missing"
                                                            : "other";
@@ -447,34 +279,13 @@ Napi::Value networkNamespace(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), kind);
 }
 
-/// saveTerminal(): remembers the settings of standard input and output, for a monitor that dies while it has them raw.
-Napi::Value saveTerminal(const Napi::CallbackInfo& info) {
-  auto* data = info.Env().GetInstanceData<AddonData>();
-  for (int fd = 0; fd < 2; fd++) data->haveTerminal[fd] = tcgetattr(fd, &data->terminal[fd]) == 0;
-  return info.Env().Undefined();
-}
-
-/// restoreTerminal(): puts them back.
-Napi::Value restoreTerminal(const Napi::CallbackInfo& info) {
-  auto* data = info.Env().GetInstanceData<AddonData>();
-  // From a background process group this raises SIGTTOU, which would stop the launcher.
-  sigset_t stop, old;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGTTOU);
-  pthread_sigmask(SIG_BLOCK, &stop, &old);
-  for (int fd = 0; fd < 2; fd++)
-    if (data->haveTerminal[fd]) tcsetattr(fd, TCSANOW, &data->terminal[fd]);
-  pthread_sigmask(SIG_SETMASK, &old, nullptr);
-  return info.Env().Undefined();
-}
-
 Napi::Value bytes(Napi::Env env, const unsigned char* start, const unsigned char* end) {
   return Napi::Buffer<uint8_t>::Copy(env, start, static_cast<size_t>(end - start));
 }
 
 /// seccompFilter(name) → the BPF program made at build time
 Napi::Value seccompFilter(const Napi::CallbackInfo& info) {
-  std::string name = text(info[0]);
+  std::string name = encoded(info[0]);
   if (name == "suppress-sync")
     return bytes(info.Env(), tsnspawn_seccomp_suppress_sync_start, tsnspawn_seccomp_suppress_sync_end);
   if (name == "privileged")
@@ -484,16 +295,12 @@ Napi::Value seccompFilter(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  auto* data = new AddonData();
-  env.SetInstanceData(data);
-  data->monitorClass = Napi::Persistent(Monitor::define(env));
-  exports.Set("launch", Napi::Function::New<launch>(env));
-  exports.Set("supervise", Napi::Function::New<supervise>(env));
+  exportMachine(env, exports);
+  exportImage(env, exports);
   exports.Set("lockTree", Napi::Function::New<lockTreeBinding>(env));
   exports.Set("takeLockFiles", Napi::Function::New<takeLockFilesBinding>(env));
   exports.Set("releaseLockFile", Napi::Function::New<releaseLockFileBinding>(env));
   exports.Set("openTree", Napi::Function::New<openTree>(env));
-  exportImage(env, exports);
   exports.Set("readInTree", Napi::Function::New<readInTree>(env));
   exports.Set("readBeside", Napi::Function::New<readBeside>(env));
   exports.Set("resolveInTree", Napi::Function::New<resolveInTreeBinding>(env));
@@ -512,8 +319,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("limits", Napi::Function::New<limits>(env));
   exports.Set("interfaceName", Napi::Function::New<interfaceName>(env));
   exports.Set("networkNamespace", Napi::Function::New<networkNamespace>(env));
-  exports.Set("saveTerminal", Napi::Function::New<saveTerminal>(env));
-  exports.Set("restoreTerminal", Napi::Function::New<restoreTerminal>(env));
   exports.Set("seccompFilter", Napi::Function::New<seccompFilter>(env));
   return exports;
 }

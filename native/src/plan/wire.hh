@@ -27,7 +27,7 @@ constexpr int kLockFd = kMonitorBase + kThird;
 /// What the launcher opened for slots of the plan; as long as the monitor too.
 constexpr int kFirstHandedFd = kMonitorBase + kDescriptors, kMaxHanded = 48;
 
-/// Same order as OPS in encode.ts.
+/// Same order as OPS in encode/fields.ts.
 enum class Op : uint16_t {
   kCgroup,
   kOpenTree,

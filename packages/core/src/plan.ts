@@ -1,6 +1,6 @@
 // The launch plan: plain data that says, step by step, how this kernel turns a tree into a running guest.
 // lower() writes it, --dry-run prints it, tests compare it, the runner (native/src) carries it out. A step is one act;
-// flags have names here and become numbers only in the encoder (packages/native/src/encode.ts).
+// flags have names here and become numbers only in the encoder (packages/native/src/encode).
 
 import type { DeviceRule } from './facts';
 import type { CgroupFile } from './resources/files';

@@ -1,4 +1,4 @@
-// --port in the language of nft(8): docs/decisions/0010-ports.md. The rules are complete but for the guest's address, which the
+// --port in the language of nft(8): docs/decisions/0014-ports.md. The rules are complete but for the guest's address, which the
 // monitor fills in as soon as the guest has one.
 
 import type { NetworkView } from '../view/model';

@@ -54,7 +54,6 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
       ],
       as: ROOT,
     });
-    // what is only changed in its owner is not copied
     // the layer on top was made for the range, what shows through it was not
     if (shifts) overlay.push({ op: 'shiftOwners', from: ROOT, path: '/', base: users.base, always: true });
   }
