@@ -198,13 +198,48 @@ limited('resources limit the container, with devices by number also where no nod
   assert.not.match(run(eats, { linux: { resources } }).lines.join(' '), /^200000000/);
 });
 
-it('a filter that refuses calls is in force beside that of the container', () => {
+it('a filter that refuses some calls lets others pass, by their arguments where it says so', () => {
+  const setUid = (index: number) => [{ index, value: 0o4000, valueTwo: 0o4000, op: 'SCMP_CMP_MASKED_EQ' }];
   const seccomp = {
     defaultAction: 'SCMP_ACT_ALLOW',
-    syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }],
+    architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32', 'SCMP_ARCH_S390X'],
+    syscalls: [
+      { names: ['mkdir', 'mkdirat', 'no_such_call_yet'], action: 'SCMP_ACT_ERRNO', errnoRet: 28 },
+      { names: ['chmod'], action: 'SCMP_ACT_ERRNO', args: setUid(1) },
+      { names: ['fchmodat', 'fchmodat2'], action: 'SCMP_ACT_ERRNO', args: setUid(2) },
+    ],
   };
-  const { lines } = run('mkdir /tmp/x 2>&1', { linux: { seccomp } });
-  assert.match(lines[0] ?? '', /not permitted/);
+  const { lines, stderr } = run(
+    'mkdir /tmp/x 2>&1; touch /tmp/f; chmod 755 /tmp/f && echo ok; chmod 4755 /tmp/f 2>&1',
+    {
+      linux: { seccomp },
+    },
+  );
+  assert.match(lines[0] ?? '', /No space left/, stderr);
+  assert.is(lines[1], 'ok');
+  assert.match(lines[2] ?? '', /not permitted/);
+});
+
+it('a filter that lists what is allowed is all that is allowed', () => {
+  const names = (
+    'access arch_prctl brk clock_gettime clock_nanosleep clone clone3 close close_range dup dup2 dup3 execve exit exit_group ' +
+    'faccessat faccessat2 fcntl fstat futex getcwd getdents64 getegid geteuid getgid getpgrp getpid getppid getrandom getuid ' +
+    'ioctl lseek madvise mmap mprotect mremap munmap newfstatat open openat pipe pipe2 poll ppoll prctl pread64 prlimit64 read ' +
+    'readlink readlinkat rseq rt_sigaction rt_sigprocmask rt_sigreturn set_robust_list set_tid_address sigaltstack stat statx ' +
+    'sysinfo uname vfork wait4 waitid write writev'
+  ).split(' ');
+  const seccomp = {
+    defaultAction: 'SCMP_ACT_ERRNO',
+    defaultErrnoRet: 28,
+    architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_AARCH64'],
+    syscalls: [{ names, action: 'SCMP_ACT_ALLOW' }],
+  };
+  const { lines, stderr } = run('echo up; mkdir /tmp/x 2>&1; cat /etc/no-such-file 2>&1', { linux: { seccomp } });
+  assert.is(lines[0], 'up', stderr);
+  assert.match(lines[1] ?? '', /No space left/);
+  assert.match(lines[2] ?? '', /No such file/);
+  const kills = { ...seccomp, defaultAction: 'SCMP_ACT_KILL_PROCESS' };
+  assert.is(run('echo up; mkdir /tmp/x; echo alive', { linux: { seccomp: kills } }).lines[0], 'up');
 });
 
 it('the command line wins: command, user, directory and mounts', () => {
@@ -238,7 +273,7 @@ it('a directory without a configuration, or with one that cannot be given, is re
   try {
     assert.match(
       tsnspawn([`--oci-bundle=${empty}`]).stderr,
-      /^tsnspawn: cannot use the bundle .*: there is no config\.json in it$/m,
+      /^tsnspawn: .*cannot use the bundle .*: there is no config\.json in it$/m,
     );
     assert.match(tsnspawn(['--oci-bundle=/no/such']).stderr, /cannot use the bundle \/no\/such/);
     mkdirSync(join(empty, 'config.json'));

@@ -295,16 +295,43 @@ test('kernel parameters of the namespaces of the container are set, those of the
   assert.ok(entries.some((entry) => entry.kind === 'sysctl' && entry.value === 'd.example'));
 });
 
-test('a filter that refuses calls is added to that of the container', () => {
+test("a system call filter takes the place of the container's own, whatever its kind", () => {
   const seccomp = {
-    defaultAction: 'SCMP_ACT_ALLOW',
-    architectures: ['SCMP_ARCH_X86_64'],
+    defaultAction: 'SCMP_ACT_ERRNO',
+    defaultErrnoRet: 38,
+    architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86'],
+    flags: ['SECCOMP_FILTER_FLAG_LOG'],
     syscalls: [
-      { names: ['ptrace', 'bpf'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 },
-      { names: ['read'], action: 'SCMP_ACT_ALLOW' },
+      { names: ['read', 'write'], action: 'SCMP_ACT_ALLOW' },
+      {
+        names: ['clone'],
+        action: 'SCMP_ACT_ERRNO',
+        args: [{ index: 0, value: 0x10000000, valueTwo: 0x10000000, op: 'SCMP_CMP_MASKED_EQ' }],
+      },
+      { names: ['ptrace'], action: 'SCMP_ACT_KILL_PROCESS' },
     ],
   };
-  assert.equal(specOf({}, { seccomp }).systemCallFilter, [{ deny: true, names: ['ptrace', 'bpf'] }]);
+  const profile = {
+    action: { kind: 'errno', errno: 38 },
+    architectures: ['x86_64', 'x86'],
+    rules: [
+      { names: ['read', 'write'], action: { kind: 'allow' }, args: [] },
+      {
+        names: ['clone'],
+        action: { kind: 'errno', errno: 1 },
+        args: [{ index: 0, op: 'MASKED_EQ', value: 0x10000000, valueTwo: 0x10000000 }],
+      },
+      { names: ['ptrace'], action: { kind: 'kill-process' }, args: [] },
+    ],
+  };
+  const spec = specOf({}, { seccomp });
+  assert.equal(spec.seccompProfile, profile);
+  assert.equal(view(spec, host(), tree()).privileges.filters, [
+    { filter: 'arguments' },
+    { filter: 'profile', profile },
+  ]);
+  const rules = mergeSettings({ systemCallFilter: [{ deny: true, names: ['bpf'] }] }, settingsOf({}, { seccomp }));
+  assert.equal([rules.seccompProfile, rules.systemCallFilter?.length], [undefined, 1]);
 });
 
 test('the path of a slice is its name', () => {
@@ -348,6 +375,7 @@ test('the command line wins, by the same classes as over a settings file', () =>
 const process = (changes: Json) => config({ process: changes });
 const linux = (changes: Json) => config({}, changes);
 const resources = (changes: Json) => linux({ resources: changes });
+const rule = (changes: Json) => linux({ seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [changes] } });
 const mount = (changes: Json) => config({ mounts: [{ destination: '/a', ...changes }] });
 
 const REFUSED: readonly (readonly [promise: string, json: unknown, message: RegExp])[] = [
@@ -507,20 +535,28 @@ const REFUSED: readonly (readonly [promise: string, json: unknown, message: RegE
     resources({ devices: [{ allow: false, type: 'c', access: 'rwm' }] }),
     /devices\[0\]: only all devices/,
   ],
+  ['a filter without a default', linux({ seccomp: {} }), /linux\.seccomp: defaultAction is missing/],
   [
-    'an allow list of calls',
-    linux({ seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } }),
-    /seccomp\.defaultAction: 'SCMP_ACT_ERRNO'/,
+    'a filter that notifies',
+    linux({ seccomp: { defaultAction: 'SCMP_ACT_NOTIFY' } }),
+    /'SCMP_ACT_NOTIFY' is not supported/,
   ],
   [
-    'a filter of arguments',
-    linux({
-      seccomp: {
-        defaultAction: 'SCMP_ACT_ALLOW',
-        syscalls: [{ names: ['clone'], action: 'SCMP_ACT_ERRNO', args: [{ index: 0, value: 1, op: 'SCMP_CMP_EQ' }] }],
-      },
-    }),
-    /seccomp\.syscalls\[0\]\.args: is not supported/,
+    'an error number that is none',
+    linux({ seccomp: { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 5000 } }),
+    /defaultErrnoRet: is 5000/,
+  ],
+  ['a rule without calls', rule({ names: [], action: 'SCMP_ACT_ALLOW' }), /syscalls\[0\]: names no system call/],
+  ['a call that is no name', rule({ names: ['a b'], action: 'SCMP_ACT_ALLOW' }), /syscalls\[0\]\.names\[0\]: 'a b'/],
+  [
+    'a comparison nobody knows',
+    rule({ names: ['a'], action: 'SCMP_ACT_ALLOW', args: [{ index: 0, value: 1, op: 'SCMP_CMP_X' }] }),
+    /args\[0\]\.op: 'SCMP_CMP_X' is not a comparison/,
+  ],
+  [
+    'a seventh argument',
+    rule({ names: ['a'], action: 'SCMP_ACT_ALLOW', args: [{ index: 6, value: 1, op: 'SCMP_CMP_EQ' }] }),
+    /args\[0\]\.index: is 6/,
   ],
   ['Intel RDT', linux({ intelRdt: { closID: 'x' } }), /linux\.intelRdt: is not supported/],
   ['a propagation nobody knows', linux({ rootfsPropagation: 'x' }), /rootfsPropagation: is 'x', not one of/],

@@ -138,6 +138,23 @@ Program compileClosed(const Names& capabilities, const Names& names) {
   return program.finish();
 }
 
+Program compileProfile(uint32_t action, const Names& architectures, const std::vector<Rule>& rules) {
+  Builder program(action, SCMP_ACT_KILL);
+  // Calls by number come first, while the native architecture is alone: see Builder::add().
+  for (const Rule& rule : rules)
+    for (const std::string& name : rule.names)
+      if (rule.action != action && rule.arguments.empty() && recentNumber(name) >= 0)
+        program.add(rule.action, name, false);
+  for (const std::string& name : architectures) program.addArchitecture(name);
+  for (const Rule& rule : rules) {
+    if (rule.action == action) continue;
+    for (const std::string& name : rule.names)
+      if (const int call = seccomp_syscall_resolve_name(name.c_str()); call != __NR_SCMP_ERROR)
+        program.add(rule.action, call, rule.arguments);
+  }
+  return program.finish();
+}
+
 Builder::Builder(uint32_t call, uint32_t arch) : context_(seccomp_init(call)) {
   check(context_ == nullptr ? -ENOMEM : 0, "seccomp_init");
   check(seccomp_attr_set(context_, SCMP_FLTATR_ACT_BADARCH, arch), "action for other architectures");
@@ -145,6 +162,13 @@ Builder::Builder(uint32_t call, uint32_t arch) : context_(seccomp_init(call)) {
 }
 
 void Builder::addCompat() { check(seccomp_arch_add(context_, kCompatArch), "compat architecture"); }
+
+void Builder::addArchitecture(const std::string& name) {
+  const uint32_t arch = seccomp_arch_resolve_name(name.c_str());
+  // EEXIST: it is there. EDOM: one of the other byte order, which never runs here.
+  const int result = arch == 0 ? 0 : seccomp_arch_add(context_, arch);
+  check(result == -EEXIST || result == -EDOM ? 0 : result, "architecture " + name);
+}
 
 void Builder::add(uint32_t action, const std::string& name, bool compat) {
   const int call = seccomp_syscall_resolve_name(name.c_str());
@@ -160,8 +184,10 @@ void Builder::add(uint32_t action, const std::string& name, bool compat) {
 
 void Builder::add(uint32_t action, int call, const std::vector<scmp_arg_cmp>& arguments) {
   if (!failure_.empty()) return;
-  check(seccomp_rule_add_array(context_, action, call, static_cast<unsigned>(arguments.size()), arguments.data()),
-        "rule for call " + std::to_string(call));
+  const int result =
+      seccomp_rule_add_array(context_, action, call, static_cast<unsigned>(arguments.size()), arguments.data());
+  // Two rules that say the same.
+  check(result == -EEXIST ? 0 : result, "rule for call " + std::to_string(call));
 }
 
 Program Builder::finish() {

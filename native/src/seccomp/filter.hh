@@ -35,6 +35,17 @@ Program compileOpen(const Names& capabilities, const Names& more);
 /// Refuses the calls that these `capabilities` open, and those of these names and @groups; all else passes.
 Program compileClosed(const Names& capabilities, const Names& names);
 
+/// Calls that share an action, where these comparisons of arguments hold.
+struct Rule {
+  Names names;
+  uint32_t action;
+  std::vector<scmp_arg_cmp> arguments;
+};
+
+/// A filter of somebody else's: `action` for what no rule names. Architectures by libseccomp's names; those that this machine
+/// cannot run are left out, and so are calls that libseccomp does not know.
+Program compileProfile(uint32_t action, const Names& architectures, const std::vector<Rule>& rules);
+
 /// A program under construction, for the native architecture and, after addCompat(), for the 32-bit one too. The first
 /// failure is kept, and what follows it does nothing.
 class Builder {
@@ -47,6 +58,7 @@ class Builder {
 
   /// The rules that follow are for both architectures, as far as each has the call.
   void addCompat();
+  void addArchitecture(const std::string& name);
   /// A whole call by its name. Each is to be added twice: for libseccomp's own sake, those that it does not know have to come
   /// before the others, while there is no `compat` architecture yet.
   void add(uint32_t action, const std::string& name, bool compat);

@@ -195,7 +195,9 @@ export function stepInWords(step: FailedStep, about?: string): string {
     case 'execLabel':
       return `take the SELinux label ${step.label}`;
     case 'seccomp':
-      return `load the ${step.filter} system call filter`;
+      return step.filter === 'profile'
+        ? 'load the system call filter of the bundle'
+        : `load the ${step.filter} system call filter`;
     case 'exec': {
       const tried = about === undefined || about === '' ? step.candidates.map(({ path }) => path) : [about];
       return `execute ${tried.map(quoted).join(' or ')}`;

@@ -115,6 +115,7 @@ export function specFrom(settings: Settings, env: Environment): ContainerSpec {
     ambientCapabilities: (settings.ambientCapability ?? []).flat(),
     noNewPrivileges: settings.noNewPrivileges ?? false,
     systemCallFilter: settings.systemCallFilter ?? [],
+    ...present('seccompProfile', settings.seccompProfile),
     seccomp: variable('SYSTEMD_SECCOMP') ?? true,
     ...present('selinuxContext', settings.selinuxContext),
     ...present('selinuxApiContext', settings.selinuxApiContext),

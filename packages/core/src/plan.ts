@@ -356,6 +356,7 @@ export type Step =
  * A filter of system calls. One of the first three decides what may be called at all: `default` with the default capabilities,
  * `privileged` with all that open calls, `opened` with these, and by name. The others take from that: `closed` the calls of
  * capabilities, and by name; `arguments` the use of some arguments; `suppress-sync` makes of a sync a success that did nothing.
+ * `profile` takes the place of the first three.
  * Of several answers the kernel takes the most restrictive one.
  */
 export type SeccompFilter =
@@ -365,7 +366,34 @@ export type SeccompFilter =
       readonly capabilities: readonly string[];
       /** of calls and @groups */
       readonly names: readonly string[];
-    };
+    }
+  | { readonly filter: 'profile'; readonly profile: SeccompProfile };
+
+/** What becomes of a call. `errno`: it fails so. */
+export type SeccompAction =
+  | { readonly kind: 'allow' | 'log' | 'trap' | 'kill-thread' | 'kill-process' }
+  | { readonly kind: 'errno'; readonly errno: number };
+
+/** A whole filter of somebody else's, in the terms of libseccomp. */
+export interface SeccompProfile {
+  /** for calls that no rule names */
+  readonly action: SeccompAction;
+  /** besides the native one, as libseccomp names them: `x86` */
+  readonly architectures: readonly string[];
+  readonly rules: readonly {
+    /** those that this kernel's libseccomp does not know count for nothing */
+    readonly names: readonly string[];
+    readonly action: SeccompAction;
+    /** all of them must hold; of those about one argument any */
+    readonly args: readonly {
+      readonly index: number;
+      readonly op: 'NE' | 'LT' | 'LE' | 'EQ' | 'GE' | 'GT' | 'MASKED_EQ';
+      readonly value: number;
+      /** with MASKED_EQ `value` is the mask and this what is left of the argument */
+      readonly valueTwo: number;
+    }[];
+  }[];
+}
 
 export type Op = Step['op'];
 

@@ -3,7 +3,7 @@
 
 import type { Rlimit } from './facts';
 import type { ImagePolicy } from './image/policy';
-import type { MountFlag, RlimitName } from './plan';
+import type { MountFlag, RlimitName, SeccompProfile } from './plan';
 
 /** One `--setenv`: without a value the caller's is copied, an unset one as the empty string. */
 export interface EnvAssignment {
@@ -244,6 +244,8 @@ export interface ContainerSpec {
   readonly ambientCapabilities: readonly string[];
   readonly noNewPrivileges: boolean;
   readonly systemCallFilter: readonly FilterRule[];
+  /** takes the place of the container's own filter and of the rules */
+  readonly seccompProfile?: SeccompProfile;
   /** false: no system call filter at all */
   readonly seccomp: boolean;
   /** SELinux labels of the processes, and of the API file systems */

@@ -1,15 +1,35 @@
 // System call filters as bytes: the built-in ones from the addon, others compiled by libseccomp, which is in an addon of its own
 // and loaded for these alone.
 
-import { type LaunchPlan, nearest, type SeccompFilter, UsageError } from '@tsnspawn/core';
+import {
+  type LaunchPlan,
+  nearest,
+  type SeccompAction,
+  type SeccompFilter,
+  type SeccompProfile,
+  UsageError,
+} from '@tsnspawn/core';
 import { addon, builtFile } from './addon';
 
 /** What native/src/seccomp/binding.cc exports. */
 interface Compiler {
   compile(opens: boolean, capabilities: readonly string[], names: readonly string[]): Buffer;
+  compileProfile(action: number, architectures: readonly string[], rules: readonly CompilerRule[]): Buffer;
   /** the calls that a name or @group stands for, or undefined where there is none of that name */
   members(name: string): string[] | undefined;
   names(): string[];
+}
+
+/** A rule in the numbers of libseccomp. */
+interface CompilerRule {
+  readonly names: readonly string[];
+  readonly action: number;
+  readonly args: readonly {
+    readonly index: number;
+    readonly op: number;
+    readonly value: number;
+    readonly valueTwo: number;
+  }[];
 }
 
 const OPTION = '--system-call-filter';
@@ -51,8 +71,17 @@ function compiler(): Compiler {
  */
 export function requireFilters(plan: LaunchPlan): void {
   for (const step of plan.inner) {
+    if (step.op === 'seccomp' && step.filter === 'profile') requireProfile(step.profile);
     if (step.op !== 'seccomp' || !('names' in step)) continue;
     for (const name of step.names) requireName(name, step.filter === 'closed', plan.stub);
+  }
+}
+
+function requireProfile(profile: SeccompProfile): void {
+  try {
+    compileProfile(profile);
+  } catch (error) {
+    throw new UsageError(`the system call filter of the bundle cannot be compiled: ${(error as Error).message}`);
   }
 }
 
@@ -85,6 +114,39 @@ function requireName(name: string, deny: boolean, stub: boolean): void {
 
 /** The instructions of a filter, as seccomp(2) takes them. */
 export function seccompProgram(filter: SeccompFilter): Uint8Array {
+  if (filter.filter === 'profile') return compileProfile(filter.profile);
   if (!('names' in filter)) return addon().seccompFilter(filter.filter);
   return compiler().compile(filter.filter === 'opened', filter.capabilities, filter.names);
+}
+
+/** SCMP_ACT_* of seccomp.h. */
+function actionNumber(action: SeccompAction): number {
+  switch (action.kind) {
+    case 'allow':
+      return 0x7fff0000;
+    case 'log':
+      return 0x7ffc0000;
+    case 'errno':
+      return 0x00050000 | action.errno;
+    case 'trap':
+      return 0x00030000;
+    case 'kill-thread':
+      return 0;
+    case 'kill-process':
+      return 0x80000000;
+  }
+}
+
+/** enum scmp_compare, from 1 on. */
+const COMPARISONS = ['NE', 'LT', 'LE', 'EQ', 'GE', 'GT', 'MASKED_EQ'];
+
+function compileProfile({ action, architectures, rules }: SeccompProfile): Buffer {
+  const all = rules.flatMap(({ names, action: result, args }): CompilerRule[] => {
+    const numbered = args.map((one) => ({ ...one, op: COMPARISONS.indexOf(one.op) + 1 }));
+    const common = { names, action: actionNumber(result) };
+    // libseccomp takes one comparison of an argument in a rule; several of them mean that one has to hold
+    const repeats = new Set(args.map(({ index }) => index)).size < args.length;
+    return repeats ? numbered.map((one) => ({ ...common, args: [one] })) : [{ ...common, args: numbered }];
+  });
+  return compiler().compileProfile(actionNumber(action), architectures, all);
 }

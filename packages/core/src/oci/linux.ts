@@ -53,7 +53,7 @@ export function readLinux(linux: Value): Settings {
     ...(mounts.length === 0 ? {} : { mounts }),
     ...(properties.length === 0 ? {} : { properties }),
     ...(fields.cgroupsPath === undefined ? {} : { slice: sliceOf(fields.cgroupsPath) }),
-    ...(fields.seccomp === undefined ? {} : { systemCallFilter: readSeccomp(fields.seccomp) }),
+    ...(fields.seccomp === undefined ? {} : { seccompProfile: readSeccomp(fields.seccomp) }),
     ...(fields.mountLabel === undefined ? {} : { selinuxApiContext: fields.mountLabel.parsed(PARSERS.text) }),
     ...(fields.personality === undefined ? {} : readPersonality(fields.personality)),
   };

@@ -1,6 +1,7 @@
 // The shape of a row of the option table, and what a command line or a settings file says once it is read.
 
 import type { ImagePolicy } from '../image/policy';
+import type { SeccompProfile } from '../plan';
 import type {
   ContainerSpec,
   Credential,
@@ -94,6 +95,7 @@ export interface Settings {
   devices?: ExtraDevice[];
   sharedNamespaces?: ('ipc' | 'uts')[];
   cgroupNamespace?: boolean;
+  seccompProfile?: SeccompProfile;
   quiet?: boolean;
   settings?: boolean | 'override' | 'trusted';
   noPager?: boolean;

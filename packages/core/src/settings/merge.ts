@@ -9,6 +9,7 @@ const CLASSES: readonly (readonly Key[])[] = [
   ['boot', 'asPid2', 'parameters'],
   ['directory', 'image', 'template'],
   ['user', 'groups'],
+  ['systemCallFilter', 'seccompProfile'],
   ['capability', 'dropCapability', 'ambientCapability'],
   ['privateUsers', 'ownership'],
   [

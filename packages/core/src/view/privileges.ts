@@ -110,6 +110,13 @@ function ambientOf(spec: ContainerSpec, retained: ReadonlySet<string>): string[]
  */
 function filtersOf(spec: ContainerSpec, wanted: ReadonlySet<string>): SeccompFilter[] {
   if (!spec.seccomp) return [];
+  if (spec.seccompProfile !== undefined) {
+    return [
+      ...(spec.suppressSync ? [{ filter: 'suppress-sync' } as const] : []),
+      { filter: 'arguments' },
+      { filter: 'profile', profile: spec.seccompProfile },
+    ];
+  }
   const named = (deny: boolean): string[] =>
     spec.systemCallFilter.filter((rule) => rule.deny === deny).flatMap(({ names }) => names);
   const kept = OPENING.filter((name) => wanted.has(name));
