@@ -88,7 +88,7 @@ test('an overlay has its layers in the order given, the last one on top', () => 
 test('a bind without a source is a new directory', () => {
   const [step] = stepsOf(planOf(['--bind=:/data']).outer, 'tempDirectory');
   assert.match(step?.path ?? '', /^\/var\/tmp\/\.#tsnspawn\.debian-tree/);
-  assert.is(step?.mode, 0o755);
+  assert.equal(step?.inner, { name: 'files', mode: 0o755, owner: 0 });
 });
 
 test.run();

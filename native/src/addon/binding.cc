@@ -30,6 +30,7 @@
 #include "addon/lock.hh"
 #include "addon/machine-binding.hh"
 #include "addon/tree.hh"
+#include "steps/remove.hh"
 
 extern "C" const unsigned char tsnspawn_seccomp_default_start[], tsnspawn_seccomp_default_end[];
 extern "C" const unsigned char tsnspawn_seccomp_privileged_start[], tsnspawn_seccomp_privileged_end[];
@@ -41,6 +42,11 @@ namespace {
 /// lockTree(path, exclusive, identity) → descriptor, or -errno; the identity is that of openTree()
 Napi::Value lockTreeBinding(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), lockTree(encoded(info[0]), info[1].ToBoolean(), encoded(info[2])));
+}
+
+/// removeDirectory(fd, path)
+void removeDirectoryBinding(const Napi::CallbackInfo& info) {
+  removeDirectory(info[0].ToNumber(), encoded(info[1]).c_str());
 }
 
 /// takeLockFiles(path, exclusive) → descriptors, or -errno
@@ -297,6 +303,7 @@ Napi::Value seccompFilter(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exportMachine(env, exports);
   exportImage(env, exports);
+  exports.Set("removeDirectory", Napi::Function::New<removeDirectoryBinding>(env));
   exports.Set("lockTree", Napi::Function::New<lockTreeBinding>(env));
   exports.Set("takeLockFiles", Napi::Function::New<takeLockFilesBinding>(env));
   exports.Set("releaseLockFile", Napi::Function::New<releaseLockFileBinding>(env));

@@ -3,6 +3,7 @@
 
 #include "net/network.hh"
 #include "plan/plan.hh"
+#include "steps/remove.hh"
 #include "sys/kernel.hh"
 
 /// The payload's user, found in the guest's own files. Root until `lookupUser` says otherwise.
@@ -124,8 +125,6 @@ long dropToBoundingSet();
 void removeCgroup(const Plan&, const wire::Step&);
 /// Takes back what registerMachine() did; `required`: only where the plan insists on it.
 void signOff(const Plan&, bool required);
-/// Removes everything below a directory: cgroups, or, with `files`, all kinds of files.
-void removeBelow(int top, bool files);
 /// Sets MS_* flags of a mount.
 long setMountFlags(int mount, uint64_t flags);
 /// Goes back to the mount namespace, and the user for files, that the monitor had before kUnshareMounts.

@@ -6,20 +6,32 @@
 namespace {
 
 constexpr unsigned kMostOverlays = 64;
-/// The mounts with the writable layers, and in each the name of the directory that the kernel worked in.
+/// Of each writable layer: the slot of the mount it is on, that mount, the name of the directory in it that the kernel worked in, and
+/// a mount of that directory alone.
 struct {
-  int mount;
-  const char* work;
-} writable[kMostOverlays];
-unsigned writableCount = 0;
+  int slot, mount, confined;
+  const char* name;
+} works[kMostOverlays];
+unsigned workCount = 0;
 
-/// For removeWorkDirectories(): once for each, whatever the number of reboots.
-void remember(int mount, const char* work) {
-  for (unsigned i = 0; i < writableCount; i++)
-    if (writable[i].work == work) return;
-  if (writableCount == kMostOverlays) return;
-  long fd = sys::openat(mount, ".", O_RDONLY | O_DIRECTORY);
-  if (fd >= 0) writable[writableCount++] = {static_cast<int>(fd), work};
+/// For removeWorkDirectories(): once for each, whatever the number of reboots. `mount` is attached: Linux before 6.15 copies no
+/// other.
+void remember(int slot, int mount, const char* name) {
+  for (unsigned i = 0; i < workCount; i++)
+    if (works[i].slot == slot) return;
+  if (workCount == kMostOverlays) return;
+  sys::UniqueFd holder(sys::openat(mount, ".", O_RDONLY | O_DIRECTORY));
+  sys::UniqueFd directory(sys::openat(mount, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  long confined = sys::openTree(directory.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+  if (confined >= 0) works[workCount++] = {slot, holder.release(), static_cast<int>(confined), name};
+}
+
+/// A directory of a mount, made where it is missing. Returns 0 or -errno: -ENOTDIR for a link.
+long requireDirectory(int mount, const char* name) {
+  long error = sys::mkdirat(mount, name, 0755);
+  if (error < 0 && error != -EEXIST) return error;
+  sys::UniqueFd fd(sys::openat(mount, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  return fd.ok() ? 0 : fd.error();
 }
 
 long attachTo(int mount, int dir, const char* name) {
@@ -93,15 +105,14 @@ long mountOverlay(Context& context, const wire::Step& step) {
   const char* upper = context.plan.text(step.s1);
   const char* work = context.plan.text(step.s2);
   if (result >= 0 && upper) {
-    remember(context.slots[step.from], work);
-    result = attachTo(context.slots[step.from], layers.get(), "u");
-    const char* const names[] = {upper, work};
-    for (const char* name : names) {
-      if (result < 0) break;
-      sys::UniqueFd holder(sys::openat(layers.get(), "u", O_PATH | O_DIRECTORY));
-      result = sys::mkdirat(holder.get(), name, 0755);
-      if (result == -EEXIST) result = 0;
-    }
+    int mount = context.slots[step.from];
+    // The kernel goes by path, and a tree may have a link there that leads to the host (Linux 5.14; a link that is there already is
+    // found below).
+    setMountFlags(mount, MS_NOSYMFOLLOW);
+    result = attachTo(mount, layers.get(), "u");
+    if (result >= 0) result = requireDirectory(mount, upper);
+    if (result >= 0) result = requireDirectory(mount, work);
+    if (result >= 0) remember(step.from, mount, work);
   }
   if (result >= 0) result = makeOverlay(step.n, upper, work);
   sys::umount(".", MNT_DETACH);
@@ -112,12 +123,11 @@ long mountOverlay(Context& context, const wire::Step& step) {
 }
 
 void removeWorkDirectories() {
-  while (writableCount > 0) {
-    auto [mount, work] = writable[--writableCount];
-    sys::UniqueFd holder(mount);
-    sys::UniqueFd dir(sys::openat(mount, work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (!dir.ok()) continue;
-    removeBelow(dir.get(), true);
-    sys::unlinkat(mount, work, AT_REMOVEDIR);
+  while (workCount > 0) {
+    auto [slot, mount, confined, name] = works[--workCount];
+    removeBelow(confined, true);
+    sys::unlinkat(mount, name, AT_REMOVEDIR);
+    sys::close(confined);
+    sys::close(mount);
   }
 }

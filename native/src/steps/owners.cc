@@ -51,17 +51,21 @@ void restoreCapabilities(const char* name, FileCapabilities& capabilities, const
   sys::invoke(__NR_lsetxattr, name, kCapability, &capabilities, size, 0);
 }
 
-/// Shifts one entry of the current directory.
-long shiftEntry(const char* name, const struct statx& info, const Range& range) {
+/// Shifts one entry of the current directory, which `fd` is opened with O_PATH. What it is called may be something else meanwhile, so
+/// owner and mode are changed by the descriptor.
+long shiftEntry(int proc, int fd, const char* name, const struct statx& info, const Range& range) {
   bool isFile = (info.stx_mode & S_IFMT) == S_IFREG;
   FileCapabilities capabilities{};
   long size = isFile ? sys::invoke(__NR_lgetxattr, name, kCapability, &capabilities, sizeof capabilities) : 0;
-  long error = sys::invoke(__NR_fchownat, AT_FDCWD, name, range.shifted(info.stx_uid), range.shifted(info.stx_gid),
-                           AT_SYMLINK_NOFOLLOW);
+  long error =
+      sys::invoke(__NR_fchownat, fd, "", range.shifted(info.stx_uid), range.shifted(info.stx_gid), AT_EMPTY_PATH);
   if (error < 0) return error;
   if ((info.stx_mode & S_IFMT) == S_IFLNK) return 0;
-  if (info.stx_mode & 06000)
-    if ((error = sys::chmodat(AT_FDCWD, name, info.stx_mode & 07777)) < 0) return error;
+  if (info.stx_mode & 06000) {
+    // fchmod(2) takes no descriptor that was opened with O_PATH, and fchmodat(2) knows no AT_EMPTY_PATH before 6.6.
+    sys::Text<40> path("self/fd/");
+    if ((error = sys::chmodat(proc, path.add(fd).c_str(), info.stx_mode & 07777)) < 0) return error;
+  }
   if (size >= static_cast<long>(sizeof capabilities - sizeof capabilities.root))
     restoreCapabilities(name, capabilities, range);
   shiftAcl(name, "system.posix_acl_access", range);
@@ -69,19 +73,15 @@ long shiftEntry(const char* name, const struct statx& info, const Range& range) 
   return 0;
 }
 
-long look(const char* name, struct statx* info) {
-  return sys::invoke(__NR_statx, AT_FDCWD, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, info);
-}
-
-bool sameDevice(const struct statx& a, const struct statx& b) {
-  return a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor;
+long look(int fd, struct statx* info) {
+  return sys::invoke(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, info);
 }
 
 /// Walks through everything below the current directory, depth first. The position in each directory above is remembered, not a
 /// descriptor of it: there may be more levels than descriptors.
 class Shift {
  public:
-  Shift(const Range& range, const struct statx& top) : range_(range), top_(top) {}
+  Shift(const Range& range, int proc) : range_(range), proc_(proc) {}
 
   long run() {
     dir_.reset(sys::open(".", O_RDONLY | O_DIRECTORY));
@@ -91,15 +91,15 @@ class Shift {
       if (descended) continue;
       if (depth_ == 0) return 0;
       depth_--;
-      if (long error = enter(".."); error < 0) return error;
+      if (long error = enter(dir_.get(), ".."); error < 0) return error;
       sys::invoke(__NR_lseek, dir_.get(), positions_[depth_], 0);
     }
     return dir_.error();
   }
 
  private:
-  long enter(const char* name) {
-    dir_.reset(sys::openat(dir_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  long enter(int from, const char* name) {
+    dir_.reset(sys::openat(from, name, O_RDONLY | O_DIRECTORY));
     return dir_.ok() ? sys::fchdir(dir_.get()) : dir_.error();
   }
 
@@ -113,22 +113,23 @@ class Shift {
         auto* entry = reinterpret_cast<sys::DirectoryEntry*>(buffer + at);
         at += entry->size;
         if (sys::equal(entry->name, ".") || sys::equal(entry->name, "..")) continue;
+        sys::UniqueFd fd(sys::openat(dir_.get(), entry->name, O_PATH | O_NOFOLLOW));
+        if (fd.error() == -ENOENT) continue;
+        if (!fd.ok()) return fd.error();
         struct statx info;
-        if (long error = look(entry->name, &info); error < 0) return error;
-        // Another file system, mounted below the tree on the host, is not the tree's.
-        if (!sameDevice(info, top_)) continue;
-        if (long error = shiftEntry(entry->name, info, range_); error < 0) return error;
+        if (long error = look(fd.get(), &info); error < 0) return error;
+        if (long error = shiftEntry(proc_, fd.get(), entry->name, info, range_); error < 0) return error;
         if ((info.stx_mode & S_IFMT) != S_IFDIR) continue;
         if (depth_ == kMostLevels) return -ENAMETOOLONG;
         positions_[depth_++] = entry->offset;
-        long error = enter(entry->name);
+        long error = enter(fd.get(), ".");
         return error < 0 ? error : 1;
       }
     }
   }
 
   const Range& range_;
-  const struct statx& top_;
+  int proc_;
   sys::UniqueFd dir_;
   int64_t positions_[kMostLevels];
   unsigned depth_ = 0;
@@ -136,18 +137,27 @@ class Shift {
 
 }  // namespace
 
-/// from = slot of the tree; a = first id of the range, a multiple of 65536; kRecursive: always. Else a tree whose root lies in the range is right already:
-/// the root is shifted last, so that a walk that was interrupted is made again.
+/// from = slot of the tree; a = first id of the range, a multiple of 65536; kRecursive: always. Else a tree whose root lies in the
+/// range is right already: the root is shifted last, so that a walk that was interrupted is made again.
 long shiftOwners(Context& context, const wire::Step& step) {
   Range range{static_cast<uint32_t>(step.a)};
-  if (long error = sys::fchdir(context.slots[step.from]); error < 0) return error;
+  long proc = ownProc(context);
+  if (proc < 0) return proc;
+  // A mount of its own: without what is mounted below the tree, which is not the tree's, and with nothing above it that `..` of a
+  // directory could lead to which somebody moves out of the tree meanwhile. Linux before 6.15 copies no detached mount; nothing is
+  // above or below that.
+  int tree = context.slots[step.from];
+  sys::UniqueFd copy(sys::openTree(tree, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+  if (!copy.ok() && copy.error() != -EINVAL) return copy.error();
+  if (copy.ok()) tree = copy.get();
+  if (long error = sys::fchdir(tree); error < 0) return error;
   struct statx top;
-  long error = look(".", &top);
+  long error = look(tree, &top);
   if (error >= 0 && (step.flags & wire::kRecursive || range.shifted(top.stx_uid) != top.stx_uid ||
                      range.shifted(top.stx_gid) != top.stx_gid)) {
-    error = Shift(range, top).run();
-    if (error >= 0) error = sys::fchdir(context.slots[step.from]);
-    if (error >= 0) error = shiftEntry(".", top, range);
+    error = Shift(range, static_cast<int>(proc)).run();
+    if (error >= 0) error = sys::fchdir(tree);
+    if (error >= 0) error = shiftEntry(static_cast<int>(proc), tree, ".", top, range);
   }
   sys::chdir("/");
   return error < 0 ? error : 0;

@@ -1,47 +1,50 @@
 // Removal of whole trees of directories, of cgroups as well as of files: step by step on one descriptor, since a guest may have
 // nested them by the thousand, deeper than a path or a stack goes.
-#include "steps/context.hh"
+#include "steps/remove.hh"
+
+#include "sys/kernel.hh"
 
 namespace {
 
 /// Takes away what keeps even root from removing a file (chattr +i, +a), or from removing what is in a directory.
-void clearFlags(int dir, const char* name) {
-  sys::UniqueFd fd(sys::openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY));
+void clearFlags(int dir, const char* name, int kind) {
+  sys::UniqueFd fd(sys::openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | kind));
   int none = 0;
   if (fd.ok()) sys::ioctl(fd.get(), FS_IOC_SETFLAGS, &none);
 }
 
-long removeFile(int dir, const char* name) {
-  long error = sys::unlinkat(dir, name, 0);
-  if (error != -EPERM) return error;
-  clearFlags(dir, name);
-  return sys::unlinkat(dir, name, 0);
+long removeFile(int dir, const sys::DirectoryEntry& entry) {
+  long error = sys::unlinkat(dir, entry.name, 0);
+  // Only a file has such flags, and to open a device may do something.
+  if (error != -EPERM || entry.type != DT_REG) return error;
+  clearFlags(dir, entry.name, 0);
+  return sys::unlinkat(dir, entry.name, 0);
 }
 
-/// Removes each entry of `dir` that can be removed, and counts them; returns the first directory that cannot, or an empty name.
+bool isDots(const char* name) { return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])); }
+
+/// Removes the entries of `dir`, and counts them, up to the first directory that is not empty; returns its name, or an empty one at
+/// the end. Whoever comes back from there begins anew: what was before it has gone.
 sys::Text<256> removeEntries(int dir, bool files, unsigned* removed) {
   *removed = 0;
-  sys::Text<256> kept;
+  sys::Text<256> full;
   alignas(8) char buffer[2048];
   sys::invoke(__NR_lseek, dir, 0, 0);
   for (;;) {
     long n = sys::getdents(dir, buffer, sizeof buffer);
-    if (n <= 0) return kept;
+    if (n <= 0) return full;
     for (long at = 0; at < n;) {
       auto* entry = reinterpret_cast<sys::DirectoryEntry*>(buffer + at);
       at += entry->size;
-      if (sys::equal(entry->name, ".") || sys::equal(entry->name, "..")) continue;
-      if (entry->type == DT_DIR) {
-        if (sys::unlinkat(dir, entry->name, AT_REMOVEDIR) == 0) {
-          ++*removed;
-          continue;
-        }
-        if (kept.size()) continue;
-        if (files) clearFlags(dir, entry->name);
-        kept.add(entry->name);
-      } else if (files && removeFile(dir, entry->name) == 0) {
-        ++*removed;
-      }
+      bool directory = entry->type == DT_DIR;
+      if (isDots(entry->name) || (!directory && !files)) continue;
+      long error = directory ? sys::unlinkat(dir, entry->name, AT_REMOVEDIR) : removeFile(dir, *entry);
+      if (error == 0) ++*removed;
+      // Not every file system tells the type in its directories.
+      if (error == 0 || (!directory && error != -EISDIR)) continue;
+      if (files) clearFlags(dir, entry->name, O_DIRECTORY);
+      full.add(entry->name);
+      return full;
     }
   }
 }
@@ -66,4 +69,13 @@ void removeBelow(int top, bool files) {
     }
     cameUp = !child.size();
   }
+}
+
+void removeDirectory(int directory, const char* path) {
+  // A mount of its own, whose root it is: `..` of what somebody has moved out of it is no directory there, where else it would
+  // lead up to whatever it was moved to, and on to the root of the host.
+  sys::UniqueFd confined(sys::openTree(directory, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+  if (!confined.ok()) return;
+  removeBelow(confined.get(), true);
+  sys::unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 }

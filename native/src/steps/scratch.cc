@@ -11,6 +11,28 @@ int kept[kMostDirectories];
 unsigned keptSlot[kMostDirectories];
 unsigned keptCount = 0;
 
+/// A new directory, locked: whoever cleans up after a launcher that was killed together with its monitor leaves it alone then.
+/// Returns a descriptor or -errno.
+long makeLocked(const char* path) {
+  constexpr int kExclusive = 2, kNoWait = 4;  // LOCK_EX, LOCK_NB
+  constexpr __kernel_timespec kPause{0, 10'000'000};
+  long error = 0;
+  for (int attempt = 0; attempt < 100; attempt++) {
+    error = sys::mkdirat(AT_FDCWD, path, 0700);
+    if (error < 0 && error != -EEXIST) return error;
+    bool made = error == 0;
+    sys::UniqueFd fd(sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    error = fd.error();
+    struct statx info {};
+    if (made && fd.ok() && (error = sys::invoke(__NR_flock, fd.get(), kExclusive | kNoWait)) == 0 &&
+        (error = sys::fstatx(fd.get(), STATX_NLINK, &info)) == 0 && info.stx_nlink > 0)
+      return fd.release();
+    // Somebody who cleans up took it for a left one before it was locked.
+    sys::poll(nullptr, 0, &kPause);
+  }
+  return error < 0 ? error : -EEXIST;
+}
+
 }  // namespace
 
 long unshareMounts(Context& context, const wire::Step&) {
@@ -36,8 +58,10 @@ long leaveScratch(Context& context) {
   return error < 0 ? error : sys::chdir("/");
 }
 
-/// s0 = path of a directory that is the guest's alone: made, locked, and removed after its end. mode; a = user and group that
-/// it belongs to; as = slot.
+/// s0 = path of a directory that is the guest's alone: made, locked, and removed after its end. With s1 = name of a directory in it,
+/// made with mode for user and group a; as = slot.
+///
+/// Only the host's root gets into it: the guest may make programs there that are set-id, and others of the host run them.
 long makeTempDirectory(Context& context, const wire::Step& step) {
   for (unsigned i = 0; i < keptCount; i++) {
     if (keptSlot[i] != static_cast<unsigned>(step.as)) continue;
@@ -45,15 +69,15 @@ long makeTempDirectory(Context& context, const wire::Step& step) {
     return context.slots[step.as];
   }
   if (keptCount == kMostDirectories) return -EMFILE;
-  const char* path = context.plan.text(step.s0);
-  if (long error = sys::mkdirat(AT_FDCWD, path, 0700); error < 0) return error;
-  sys::UniqueFd fd(sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  sys::UniqueFd fd(makeLocked(context.plan.text(step.s0)));
   if (!fd.ok()) return fd.error();
-  // Whoever cleans up after a launcher that was killed together with its monitor leaves it alone while it is locked.
-  constexpr int kExclusive = 2, kNoWait = 4;  // LOCK_EX, LOCK_NB
-  if (long error = sys::invoke(__NR_flock, fd.get(), kExclusive | kNoWait); error < 0) return error;
-  if (long error = sys::invoke(__NR_fchown, fd.get(), step.a, step.a); error < 0) return error;
-  if (long error = sys::fchmod(fd.get(), step.mode); error < 0) return error;
+  if (const char* name = context.plan.text(step.s1)) {
+    if (long error = sys::mkdirat(fd.get(), name, 0700); error < 0) return error;
+    sys::UniqueFd inner(sys::openat(fd.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (!inner.ok()) return inner.error();
+    if (long error = sys::invoke(__NR_fchown, inner.get(), step.a, step.a); error < 0) return error;
+    if (long error = sys::fchmod(inner.get(), step.mode); error < 0) return error;
+  }
   long copy = sys::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return copy;
   keptSlot[keptCount] = static_cast<unsigned>(step.as);
@@ -64,8 +88,6 @@ long makeTempDirectory(Context& context, const wire::Step& step) {
 
 void removeTempDirectory(const Plan& plan, const wire::Step& step) {
   const char* path = plan.text(step.s0);
-  sys::UniqueFd dir(sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  if (!dir.ok()) return;
-  removeBelow(dir.get(), true);
-  sys::unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+  sys::UniqueFd dir(sys::open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  if (dir.ok()) removeDirectory(dir.get(), path);
 }

@@ -38,6 +38,7 @@
 #define MSG_NOSIGNAL 0x4000
 #define MSG_CMSG_CLOEXEC 0x40000000
 #define DT_DIR 4
+#define DT_REG 8
 #define PROT_READ 1
 #define PROT_WRITE 2
 #define MAP_PRIVATE 2

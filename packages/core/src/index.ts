@@ -37,6 +37,6 @@ export { boots, INIT_CANDIDATES } from './view/payload';
 export { requirePrivileges } from './view/privileges';
 export { RESOLVER_FILES } from './view/resolver';
 export { pathsOf } from './view/resources';
-export { keepsTree, TEMPORARY_PREFIX } from './view/root';
+export { keepsTree, TEMPORARY_PLACE, TEMPORARY_PREFIX } from './view/root';
 export { LOCALTIME, wantedZone } from './view/timezone';
 export { RANGE } from './view/users';

@@ -170,8 +170,8 @@ export type Step =
   | {
       readonly op: 'tempDirectory';
       readonly path: string;
-      readonly mode: number;
-      readonly owner: number;
+      /** a directory in it, for more than the host's root */
+      readonly inner?: { readonly name: string; readonly mode: number; readonly owner: number };
       readonly as: Slot;
     }
   /** Show the owners of the mount in `mount` as the user namespace in `by` maps them: mount_setattr(2) MOUNT_ATTR_IDMAP. */

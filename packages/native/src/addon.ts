@@ -72,6 +72,8 @@ export interface OpenedImage {
 export interface Addon {
   launch(options: NativeLaunch, callback: NativeCallback): NativeMonitor;
   supervise(options: NativeSupervision): never;
+  /** Removes the directory at `path`, of which `fd` is a descriptor, and what is in it, whoever renames parts of it meanwhile. */
+  removeDirectory(fd: number, path: string): void;
   lockTree(path: string, exclusive: boolean, identity: string): number;
   /** the descriptors of systemd-nspawn's lock files for this tree or image, or -errno */
   takeLockFiles(path: string, exclusive: boolean): readonly number[] | number;

@@ -1,7 +1,7 @@
 // A machine: a running guest as its user holds it. Starting it takes the tree's lock; when it has ended, nothing of it is
 // left, whoever died first.
 
-import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LaunchPlan, Slot } from '@tsnspawn/core';
 import { addon, type GuestEnd, type RunningGuest, startPlan } from '@tsnspawn/native';
@@ -137,8 +137,15 @@ function machineEnd(end: GuestEnd): MachineEnd {
 function removeRemains(plan: LaunchPlan): void {
   for (const step of plan.outer) {
     if (step.op === 'cgroup') removeCgroup(step.mount + step.path);
-    if (step.op === 'tempDirectory') rmSync(step.path, { recursive: true, force: true });
+    if (step.op === 'tempDirectory') removeTemporary(step.path);
   }
+}
+
+function removeTemporary(path: string): void {
+  const opened = addon().openTree(path);
+  if (typeof opened === 'number') return;
+  addon().removeDirectory(opened.fd, path);
+  addon().closeFd(opened.fd);
 }
 
 function removeCgroup(path: string): void {

@@ -4,7 +4,7 @@ import { isUnder, lastComponent, parentOf } from '../paths';
 import { type MountFlag, type Slot, type Step, TREE_SLOT } from '../plan';
 import type { DeviceFilesystem, Entry, MountSource, RootView, UsersView } from '../view/model';
 import { INACCESSIBLE } from '../view/run';
-import { MAP, PROC, SYSFS } from './users';
+import { MAP, PROC, SYSFS, treeFlags } from './users';
 
 /** Values that differ from run to run. */
 export interface RunVariables {
@@ -25,6 +25,9 @@ export interface FilesystemSteps {
 
 /** Slot of the directory that takes the changes to a tree which is left alone. */
 export const CHANGES_DIRECTORY: Slot = 'directory for changes';
+
+/** The part of a temporary directory that the guest sees. */
+const INNER = 'files';
 
 /** An empty directory that is there anyway: the whole sysfs stands here while its parts are taken out of it. */
 const SCRATCH = '/run/host/incoming';
@@ -166,8 +169,13 @@ function openHost(entry: Extract<Entry, { kind: 'host' }>, as: Slot, users: User
   if (temporary === true) {
     const directory: Slot = `directory ${source}`;
     return [
-      { op: 'tempDirectory', path: source, mode: 0o755, owner: users?.base ?? 0, as: directory },
-      { op: 'openTree', source: { from: directory, path: source }, recursive, flags, as },
+      {
+        op: 'tempDirectory',
+        path: source,
+        inner: { name: INNER, mode: 0o755, owner: users?.base ?? 0 },
+        as: directory,
+      },
+      { op: 'openTree', source: { from: directory, path: source, inside: `/${INNER}` }, recursive, flags, as },
     ];
   }
   const open: Step = { op: 'openTree', source, recursive, flags, as, ...onlyTrue(entry, 'try') };
@@ -187,7 +195,8 @@ function lowerOverlay(
     if ('host' in source) open.push({ op: 'openTree', source: source.host, recursive: false, flags, as });
     else {
       const { tree } = source;
-      open.push({ op: 'openTree', source: { from: TREE_SLOT, path: tree, inside: tree }, recursive: false, flags, as });
+      const inTree = { from: TREE_SLOT, path: tree, inside: tree };
+      open.push({ op: 'openTree', source: inTree, recursive: false, flags, as });
       if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: as, by: MAP });
     }
   };
@@ -199,18 +208,20 @@ function lowerOverlay(
   });
   const as = name('overlay');
   const { upper } = entry;
-  if (upper === undefined) return { open, overlay: { op: 'overlay', lower, flags: ['ro'], as } };
+  const layers = [...entry.lower, ...(upper === undefined ? [] : [upper])];
+  const flags = layers.some((source) => 'tree' in source) ? treeFlags(users) : [];
+  if (upper === undefined) return { open, overlay: { op: 'overlay', lower, flags: ['ro', ...flags], as } };
   const from = name('upper');
   if ('temporary' in upper) {
     const path = upper.temporary;
     const directory = name('directory');
     open.push(
-      { op: 'tempDirectory', path, mode: 0o700, owner: users?.base ?? 0, as: directory },
+      { op: 'tempDirectory', path, as: directory },
       { op: 'openTree', source: { from: directory, path }, recursive: false, flags: [], as: from },
     );
     return {
       open,
-      overlay: { op: 'overlay', lower, upper: { from, directory: 'upper', work: 'work' }, flags: [], as },
+      overlay: { op: 'overlay', lower, upper: { from, directory: 'upper', work: 'work' }, flags, as },
     };
   }
   const path = 'host' in upper ? upper.host : upper.tree;
@@ -218,7 +229,7 @@ function lowerOverlay(
   layer('host' in upper ? { host: parent } : { tree: parent }, from, []);
   const work = entry.work ?? 'work';
   const directories = { from, directory: lastComponent(path), work };
-  return { open, overlay: { op: 'overlay', lower, upper: directories, flags: [], as } };
+  return { open, overlay: { op: 'overlay', lower, upper: directories, flags, as } };
 }
 
 /** The file system, mounted detached into the slot. */

@@ -3,7 +3,7 @@
 import { type Slot, type Step, TREE_SLOT } from '../plan';
 import type { RootView, UsersView } from '../view/model';
 import { CHANGES_DIRECTORY, mountDevice, openChanges } from './filesystem';
-import { MAP } from './users';
+import { MAP, treeFlags } from './users';
 
 /** Slot of the mount that becomes the root. */
 export const ROOT: Slot = 'root';
@@ -34,7 +34,7 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
   const shifts = users?.tree === 'shift';
   if (shifts && root.changes === undefined && root.base.kind === 'directory')
     open.push({ op: 'shiftOwners', from: TREE_SLOT, path: root.base.source, base: users.base });
-  open.push(...openBase(root, tree));
+  open.push(...openBase(root, tree, users));
   if (shifts && root.changes === undefined && root.base.kind === 'image')
     open.push({ op: 'shiftOwners', from: tree, path: '/', base: users.base });
   if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: tree, by: MAP });
@@ -43,14 +43,14 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
 
   const overlay: Step[] = [];
   if (root.changes !== undefined) {
-    open.push(...makeChanges(root.changes, users));
+    open.push(...makeChanges(root.changes));
     overlay.push({
       op: 'overlay',
       lower: [tree],
       upper: { from: CHANGES, directory: UPPER, work: WORK },
       flags: [
         ...(root.readOnly && !shifts ? (['ro'] as const) : []),
-        ...(root.base.kind === 'image' ? NO_DEVICES : []),
+        ...(root.base.kind === 'image' ? NO_DEVICES : treeFlags(users)),
       ],
       as: ROOT,
     });
@@ -65,7 +65,7 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
 }
 
 /** The locked directory, not its path: what lies there at a reboot of the guest may be another one. */
-function openBase({ base, readOnly, changes, usrOnly }: RootView, as: Slot): Step[] {
+function openBase({ base, readOnly, changes, usrOnly }: RootView, as: Slot, users: UsersView | undefined): Step[] {
   const lower = changes !== undefined;
   if (base.kind === 'image') {
     if (usrOnly === undefined) return [mountDevice(base, as)];
@@ -79,17 +79,17 @@ function openBase({ base, readOnly, changes, usrOnly }: RootView, as: Slot): Ste
       source: { from: TREE_SLOT, path: base.source, ...(usrOnly === undefined ? {} : { inside: '/usr' }) },
       // a layer of an overlay is one file system
       recursive: !lower,
-      flags: readOnly || lower || usrOnly !== undefined ? ['ro'] : [],
+      flags: [...(readOnly || lower || usrOnly !== undefined ? (['ro'] as const) : []), ...treeFlags(users)],
       as,
     },
   ];
 }
 
-function makeChanges(changes: NonNullable<RootView['changes']>, users: UsersView | undefined): Step[] {
+function makeChanges(changes: NonNullable<RootView['changes']>): Step[] {
   const open = openChanges(changes, CHANGES);
   if (changes.kind === 'memory') return [open];
   const { path } = changes;
-  return [{ op: 'tempDirectory', path, mode: 0o700, owner: users?.base ?? 0, as: CHANGES_DIRECTORY }, open];
+  return [{ op: 'tempDirectory', path, as: CHANGES_DIRECTORY }, open];
 }
 
 /** A second root, below the first: the first stays visible in it where that is wanted. */

@@ -1,11 +1,16 @@
 // The user namespace in a plan: its maps, and what has to be done by the host's root before, or while, the guest's root begins.
 
-import type { Slot, Step } from '../plan';
+import type { MountFlag, Slot, Step } from '../plan';
 import type { UsersView } from '../view/model';
 import { mapOf } from '../view/users';
 
 /** Slot of a user namespace that maps as the guest's own does: mounts show the owners of their files by it. */
 export const MAP: Slot = 'ids';
+
+/** Flags of what is the tree's. A guest with a user namespace can make no device nodes: none that its tree brought along works. */
+export function treeFlags(users: UsersView | undefined): readonly MountFlag[] {
+  return users === undefined ? [] : ['nodev'];
+}
 
 /** The procfs that the guest's first process makes, before it can be put in its place. */
 export const PROC: Slot = 'proc';

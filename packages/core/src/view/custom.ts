@@ -6,7 +6,7 @@ import { absolute, components, hasDotDot, lastComponent, simplify } from '../pat
 import type { IdMap, MountFlag } from '../plan';
 import type { BindMount, ContainerSpec, CustomMount, OverlayMount, Source, TmpfsMount } from '../spec';
 import type { Entry, MountSource, UsersView } from './model';
-import { temporaryName } from './root';
+import { TEMPORARY_PLACE, temporaryName } from './root';
 import { mapOf, RANGE } from './users';
 
 /** Custom mounts by destination, parents before what lies below them; of two at the same place the later one is on top. */
@@ -29,11 +29,8 @@ interface Setting extends Places {
   readonly index: number;
 }
 
-/** Where the temporary directories of mounts lie: on a disk, since nobody said how much will be in them. */
-const TEMPORARY = '/var/tmp';
-
 function temporaryDirectory({ machine, host, index }: Setting): string {
-  return `${TEMPORARY}/${temporaryName(machine, host)}.${index}`;
+  return `${TEMPORARY_PLACE}/${temporaryName(machine, host)}.${index}`;
 }
 
 function entryOf(mount: CustomMount, setting: Setting): Entry {

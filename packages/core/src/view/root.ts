@@ -47,6 +47,8 @@ export function temporaryName(machine: string, host: HostFacts): string {
 }
 
 export const TEMPORARY_PREFIX = '.#tsnspawn.';
+/** Where the temporary directories of mounts lie: on a disk, since nobody said how much will be in them. */
+export const TEMPORARY_PLACE = '/var/tmp';
 
 /** What stands first in the root: the links of an empty one into its /usr, and the empty /var. */
 export function rootEntries(spec: ContainerSpec, tree: TreeFacts): Entry[] {

@@ -262,8 +262,11 @@ export function fieldsOf(step: Step, heap: Heap, filters: (filter: SeccompFilter
       return r;
     case 'tempDirectory':
       r.s[0] = heap.text(step.path);
-      r.mode = step.mode;
-      r.a = step.owner;
+      if (step.inner !== undefined) {
+        r.s[1] = heap.text(step.inner.name);
+        r.mode = step.inner.mode;
+        r.a = step.inner.owner;
+      }
       r.as = heap.slot(step.as);
       return r;
     case 'delegateCgroup':

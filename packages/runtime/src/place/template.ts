@@ -1,7 +1,7 @@
 // --template: a tree is made from another one, where it does not exist. It is made beside its place, in a directory that
 // nobody but root can enter, and renamed at the end: a tree that is there is a whole one.
 
-import { existsSync, lstatSync, mkdtempSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { TEMPORARY_PREFIX, TreeError } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
@@ -28,8 +28,10 @@ export async function populate(template: string, directory: string): Promise<boo
     await copy(place.template, tree, interruption);
     return moveInto(tree, join(place.parent, place.name));
   } finally {
-    rmSync(workspace, { recursive: true, force: true });
-    if (lock >= 0) addon().closeFd(lock);
+    if (lock >= 0) {
+      addon().removeDirectory(lock, workspace);
+      addon().closeFd(lock);
+    }
     interruption.end();
   }
 }

@@ -1,12 +1,13 @@
 // What only some launches ask of the host and the tree: whose ids are free, whether owners can be mapped, where a writable layer
 // can lie. A launch that asks for none of it pays for none.
 
-import { accessSync, constants, readdirSync, readlinkSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   absolute,
   asksForNetwork,
   type ContainerSpec,
+  type CustomMount,
   describeErrno,
   type HostFacts,
   machineName,
@@ -14,6 +15,7 @@ import {
   pathOf,
   RANGE_LOCK,
   type Slot,
+  TEMPORARY_PLACE,
   TEMPORARY_PREFIX,
   TreeError,
   type TreeFacts,
@@ -49,6 +51,7 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
   if (asksForNetwork(spec)) hostMore = { ...hostMore, network: probeNetwork(spec) };
   if (spec.properties.length > 0 || host.systemd === true)
     hostMore = { ...hostMore, resources: probeResources(spec.properties, host.cgroup) };
+  if (spec.mounts.some(isTemporary)) removeStale(TEMPORARY_PLACE);
   if (spec.ephemeral) treeMore = { ...treeMore, besides: placeBesides(tree) };
   if (spec.volatile === 'yes') treeMore = { ...treeMore, usrLinks: usrLinks(tree) };
   const binds = spec.mounts.flatMap((mount) =>
@@ -70,6 +73,12 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
     };
   }
   return { host: withMore(host, hostMore), tree: withMore(tree, treeMore), handed };
+}
+
+function isTemporary(mount: CustomMount): boolean {
+  return (
+    (mount.kind === 'bind' && mount.source === 'temporary') || (mount.kind === 'overlay' && mount.upper === 'temporary')
+  );
 }
 
 /** The facts as they are where nothing is added: a copy would ask for all that is looked for only when it is asked after. */
@@ -123,7 +132,7 @@ const NO_UPPER: readonly number[] = [0x794c7630, 0x6969, 0x65735546, 0x4d44, 0xf
  *  temporary files; in memory where both cannot be used. What killed machines have left there is removed. */
 function placeBesides(tree: TreeFacts): string | undefined {
   if (tree.path === '/') return undefined; // all of the disk would lie below its own lower layer
-  const place = [dirname(tree.path), '/var/tmp'].find((path) => {
+  const place = [dirname(tree.path), TEMPORARY_PLACE].find((path) => {
     try {
       accessSync(path, constants.W_OK | constants.X_OK);
       return !NO_UPPER.includes(statfsSync(path).type);
@@ -141,11 +150,12 @@ export function removeStale(directory: string): string[] {
     .filter((name) => name.startsWith(TEMPORARY_PREFIX))
     .map((name) => join(directory, name))
     .filter((path) => {
-      const status = statSync(path, { throwIfNoEntry: false });
-      if (status === undefined || !status.isDirectory()) return false;
+      const status = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+      // in /var/tmp everyone can make one of such a name: it is not ours to remove
+      if (!status?.isDirectory() || Number(status.uid) !== process.geteuid?.()) return false;
       const lock = addon().lockTree(path, true, `${status.dev}:${status.ino}`);
       if (lock < 0) return false;
-      rmSync(path, { recursive: true, force: true });
+      addon().removeDirectory(lock, path);
       addon().closeFd(lock);
       return true;
     });
