@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TSNSPAWN } from './launcher';
 
-export type Kind = 'busybox' | 'host' | 'bookworm' | 'trixie' | 'sid';
+export type Kind = 'busybox' | 'host' | 'bookworm' | 'trixie' | 'sid' | 'machined';
 
 const HOME = join(process.cwd(), 'build/trees');
 
@@ -16,6 +16,8 @@ const ARGUMENTS: Readonly<Record<Kind, readonly string[]>> = {
   bookworm: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'bookworm'],
   trixie: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'trixie'],
   sid: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'sid'],
+  // a host for machines: with systemd-machined, and what Node needs
+  machined: ['--include=systemd,systemd-sysv,dbus,systemd-container,libstdc++6', 'bookworm'],
 };
 
 /** The tree of this kind that all tests share: to be looked at, or copied. Made at the first call. */
