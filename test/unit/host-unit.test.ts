@@ -93,6 +93,11 @@ test('--keep-unit makes no scope; a unit that the launcher has for itself is div
   );
   const levels = RESOURCES.levels.map((level) => ({ ...level, processes: 'others' as const }));
   assert.is(planOf(['--keep-unit'], systemd('/x', { levels })).leaf, undefined);
+  // what is above the unit is the affair of systemd
+  assert.throws(
+    () => viewOf(['--keep-unit', '--property=MemoryMax=1G'], systemd('/x', { levels })),
+    /--property=MemoryMax=1G cannot be given with --keep-unit/,
+  );
 });
 
 test('the guest is registered by its first process, before it goes on, unless that is not wanted', () => {

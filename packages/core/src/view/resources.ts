@@ -119,7 +119,7 @@ export function resourcesOf(spec: ContainerSpec, host: HostFacts, ownUnit: boole
   const bounded = settings.some(({ hierarchy }) => hierarchy === 'unified') || rules !== undefined;
   const handed = delegatedOf(all, facts, ownUnit, asked);
   if (settings.length === 0 && rules === undefined && handed.length === 0 && !ownUnit) return undefined;
-  const place = placeOf([...new Set([...unified, ...handed])], facts, ownUnit, asked);
+  const place = placeOf([...new Set([...unified, ...handed])], host, ownUnit, asked);
   return {
     settings,
     ...(rules === undefined ? {} : { devices: rules }),
@@ -191,26 +191,39 @@ function delegatedOf(
 /**
  * The lowest cgroup, from the launcher's own on upwards, that hands these controllers down or can be made to. In cgroup2 one
  * that has processes of its own cannot; the launcher's mostly has, and then the machine lies beside it. Processes that are not
- * ours are never moved.
+ * ours are never moved, and what lies above the unit of the launcher is the affair of systemd, where that manages the host.
  */
 function placeOf(
   needed: readonly Controller[],
-  { levels }: ResourceFacts,
+  host: HostFacts,
   ownUnit: boolean,
   asked: readonly Asked[],
 ): Pick<UnifiedPlace, 'base' | 'enable' | 'leaf'> | undefined {
+  const levels = host.resources?.levels ?? [];
   const [own] = levels;
   if (own === undefined) return undefined;
   if (ownUnit) return { base: own.path, enable: needed, leaf: true };
   if (needed.length === 0) return { base: own.path, enable: [], leaf: false };
-  const place = levels.find(({ controllers, enabled, processes, root }) => {
+  const place = (host.systemd === true ? [own] : levels).find(({ controllers, enabled, processes, root }) => {
     if (needed.every((name) => enabled.includes(name))) return true;
     return needed.every((name) => controllers.includes(name)) && (root || processes === 'none');
   });
   if (place !== undefined) return { base: place.path, enable: needed, leaf: false };
-  const property = asked.find(({ resource }) => controllerOf(resource) !== undefined)?.property;
+  const property = asked.find(
+    ({ resource }) => controllerOf(resource) !== undefined || resource.kind === 'delegate',
+  )?.property;
+  const what = `${OPTION}=${property?.name}=${property?.value}`;
+  if (host.systemd === true) {
+    throw new CgroupError(
+      `${what} cannot be given with --keep-unit: the unit has other processes, or is not delegated`,
+      {
+        option: OPTION,
+        hint: 'without --keep-unit the machine has a scope of its own, with its limits',
+      },
+    );
+  }
   throw new CgroupError(
-    `${OPTION}=${property?.name ?? 'Delegate'} cannot be given: no cgroup from ${own.path} upwards can hand down ${needed.join(', ')}`,
+    `${what} cannot be given: no cgroup from ${own.path} upwards can hand down ${needed.join(', ')}`,
     {
       option: OPTION,
       hint: 'each of them has processes of its own: start tsnspawn from a cgroup below one that has none',
