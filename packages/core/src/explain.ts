@@ -25,6 +25,9 @@ export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** Files of one cgroup that are told one by one: a device policy has a line for each device. */
+const MOST_FILES = 4;
+
 const NODE_KINDS = {
   char: 'character device',
   block: 'block device',
@@ -89,11 +92,11 @@ export function stepInWords(step: FailedStep, about?: string): string {
         : `forward the port ${about} of the host`;
     }
     case 'cgroupWrite': {
-      const [first] = step.files;
-      const file = about || (first?.name ?? '');
       const where = typeof step.cgroup === 'string' ? '' : ` of ${step.cgroup.mount}${step.cgroup.path}`;
-      const value = step.files.find(({ name }) => name === file)?.value ?? '';
-      return `set ${file}${where} to ${quoted(value)} (${step.property})`;
+      const files = step.files.filter(({ name }) => !about || name === about);
+      const words = files.slice(0, MOST_FILES).map(({ name, value }) => `${name}${where} to ${quoted(value)}`);
+      const more = files.length > MOST_FILES ? ` and ${files.length - MOST_FILES} more` : '';
+      return `set ${words.join(', ')}${more} (${step.property})`;
     }
     case 'cgroupDevices':
       return `limit the devices of the cgroup (${step.property})`;
