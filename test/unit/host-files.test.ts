@@ -201,4 +201,54 @@ test('SYSTEMD_NSPAWN_API_VFS_WRITABLE opens /proc/sys and /sys, or the part of t
   assert.throws(() => specIn({ SYSTEMD_NSPAWN_API_VFS_WRITABLE: 'maybe' }, 'true'), /API_VFS_WRITABLE/);
 });
 
+const ID = 'a'.repeat(32);
+
+test('journals are joined as far as the host has a place for them', () => {
+  const path = `/var/log/journal/${ID}`;
+  const at = (place: 'missing' | 'empty' | 'directory' | 'link', ...argv: string[]) => {
+    const journal = { id: ID, same: false, place, inTree: `/srv/debian-tree${path}` };
+    const { outer, inner } = planOf(argv, host({ journal }));
+    return [...outer, ...inner].flatMap((step) => {
+      if (step.op === 'mkdir' && step.path === path)
+        return [`make${step.replace === true ? ' in place of a link' : ''}`];
+      if (step.op === 'symlink' && step.path === path) return [`link to ${step.target}`];
+      return step.op === 'bind' && step.target === path ? ['bind'] : [];
+    });
+  };
+  assert.equal(at('directory'), ['bind']);
+  assert.equal(at('missing', '--link-journal=host'), ['make in place of a link', 'bind']);
+  assert.equal(at('link', '--link-journal=guest'), [`link to /srv/debian-tree${path}`, 'make']);
+  assert.equal(at('directory', '--link-journal=no'), []);
+  assert.equal(at('directory', '--ephemeral'), []);
+  assert.equal(at('directory', '-j'), []);
+  assert.throws(() => at('directory', '--link-journal=guest'), /--link-journal=guest: .*not empty/);
+});
+
+test('bound users get ids of their own until there are no more', () => {
+  const users = [{ name: 'zoe', uid: 1000, gid: 100, home: '/home/zoe', shell: '' }];
+  const argv = ['--private-users=524288', '--bind-user=zoe', '-u', 'zoe', 'true'];
+  const plan = planOf(argv, host({ users }), tree({ accounts: { names: [], groups: [], ids: [60514] } }));
+  assert.equal(stepsOf(plan.inner, 'lookupUser')[0]?.account, {
+    uid: 60515,
+    gid: 60515,
+    home: '/run/host/home/zoe',
+    shell: '',
+    groups: [],
+  });
+  const maps = stepsOf(plan.outer, 'userNamespace').map(({ uids, gids }) => [uids, gids]);
+  assert.equal(maps.at(-1), [
+    [{ inside: 1000, outside: 524288 + 60515, size: 1 }],
+    [{ inside: 100, outside: 524288 + 60515, size: 1 }],
+  ]);
+  const ids = Array.from({ length: 64 }, (_, index) => 60514 + index);
+  assert.throws(
+    () => planOf(argv, host({ users }), tree({ accounts: { names: [], groups: [], ids } })),
+    /--bind-user=zoe: no id from 60514 to 60577 is free/,
+  );
+  assert.throws(
+    () => planOf(['--private-users=0:65536', '--bind-user=zoe'], host({ users })),
+    /lie in the range of the container/,
+  );
+});
+
 test.run();

@@ -129,10 +129,43 @@ long findUser(Context& context, const wire::Step& step) {
   return 0;
 }
 
+/// Adds the groups of these names; one that the guest does not have is none.
+long addGroupsNamed(User& user, const char* names, unsigned count) {
+  if (!count) return 0;
+  Lines lines("/etc/group");
+  while (char* line = lines.ok() ? lines.next() : nullptr) {
+    char* fields[3];
+    uint32_t gid;
+    if (split(line, fields, 3) != 3 || !number(fields[2], &gid)) continue;
+    const char* name = names;
+    for (unsigned i = 0; i < count; i++, name = Plan::next(name)) {
+      if (!sys::equal(fields[0], name)) continue;
+      if (user.groupCount == User::kMaxGroups) return -E2BIG;
+      user.groups[user.groupCount++] = gid;
+    }
+  }
+  return 0;
+}
+
+long takeAccount(Context& context, const wire::Step& step) {
+  User& user = context.user;
+  const char* home = context.plan.text(step.s2);
+  const char* shell = Plan::next(home);
+  user.uid = static_cast<uint32_t>(step.a);
+  user.gid = static_cast<uint32_t>(step.b);
+  user.name = sys::Text<256>(context.plan.text(step.s0));
+  user.home = sys::Text<1024>(home);
+  user.shell = sys::Text<1024>(shell);
+  user.groupCount = 0;
+  return addGroupsNamed(user, Plan::next(shell), step.mode);
+}
+
 }  // namespace
 
-/// s0 = name or number; s1, n = list of group numbers, the user's own first, in place of those of the guest's files.
+/// s0 = name or number; s1, n = list of group numbers, the user's own first, in place of those of the guest's files. s2: the user
+/// is not in these; a, b = user and group id, s2 = list of home, shell and `mode` names of groups.
 long lookupUser(Context& context, const wire::Step& step) {
+  if (context.plan.text(step.s2)) return takeAccount(context, step);
   if (long error = findUser(context, step); error < 0 || step.n == 0) return error;
   User& user = context.user;
   if (step.n > User::kMaxGroups) return -E2BIG;

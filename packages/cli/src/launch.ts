@@ -17,6 +17,7 @@ import {
   networkWarnings,
   parseArguments,
   pathOf,
+  type RunVariables,
   refuseConflicts,
   requirePrivileges,
   type TreeFacts,
@@ -41,6 +42,7 @@ import {
   requireProcessors,
   type SuperviseOptions,
   supervise,
+  type TreeQuestions,
   type Wishes,
 } from '@tsnspawn/runtime';
 import { cleanUp } from './cleanup';
@@ -53,7 +55,7 @@ import { VERSION } from './version';
 /** What the launch needs from the machine it runs on; tests bring their own. */
 export interface Runtime {
   readonly probeHost: () => HostFacts;
-  readonly probeTree: (directory: string, boots: boolean, zone?: string) => TreeFacts;
+  readonly probeTree: (directory: string, boots: boolean, questions?: TreeQuestions) => TreeFacts;
   /** the tree in a disk image */
   readonly openImage: (path: string, options: ImageOptions) => OpenedMachineImage;
   /** the settings file of the machine of this name, whose tree or image is at this absolute path */
@@ -157,18 +159,21 @@ function inItsUnit(spec: ContainerSpec, prepared: Prepared, warn: (text: string)
       warn(`${error.message}; going on without a unit`);
     }
   }
-  return planned(spec, prepared, inScope(name) ? probePlace(spec) : { systemd: false });
+  return planned(prepared, inScope(name) ? probePlace(spec) : { systemd: false });
 }
 
 /** The same launch on a host about which more is known. */
-function planned(spec: ContainerSpec, prepared: Prepared, more: Partial<HostFacts>): Prepared {
+function planned(prepared: Prepared, more: Partial<HostFacts>): Prepared {
   const host = { ...prepared.host, ...more };
-  const container = view(spec, host, prepared.tree);
-  return { ...prepared, container, plan: lower(container, host, { pid: process.pid, uuid: randomUuid() }) };
+  const container = view(prepared.spec, host, prepared.tree);
+  return { ...prepared, container, plan: lower(container, host, prepared.run) };
 }
 
 /** A launch that could be carried out. */
 export interface Prepared {
+  /** with the content of its credentials */
+  readonly spec: ContainerSpec;
+  readonly run: RunVariables;
   readonly host: HostFacts;
   readonly tree: TreeFacts;
   readonly container: ContainerView;
@@ -195,19 +200,32 @@ export function prepare(
   const { image, directory = '.' } = withPlace(spec);
   // a look into an image takes a mount
   if (!onlyLook || image !== undefined) requirePrivileges(usual);
-  const zone = wantedZone(spec, usual);
+  const questions = { zone: wantedZone(spec, usual), accounts: spec.bindUsers.length > 0 };
   const opened =
-    image === undefined ? undefined : runtime.openImage(image, { spec, host: usual, boots: boots(spec), zone, warn });
-  const found = opened?.tree ?? runtime.probeTree(directory, boots(spec), zone);
-  const { host, tree, handed } = probeWishes(spec, usual, found);
-  const container = view(loadCredentials(spec, usual), host, tree);
+    image === undefined
+      ? undefined
+      : runtime.openImage(image, { spec, host: usual, boots: boots(spec), questions, warn });
+  const found = opened?.tree ?? runtime.probeTree(directory, boots(spec), questions);
+  const run = { pid: process.pid, uuid: randomUuid() };
+  const { host, tree, handed } = probeWishes(spec, usual, found, run.uuid);
+  const loaded = loadCredentials(spec, usual);
+  const container = view(loaded, host, tree);
   for (const warning of container.warnings) warn(warning);
   requireSources(container, host);
   networkWarnings(container, host).forEach(warn);
   if (container.cpuAffinity !== undefined) requireProcessors(container.cpuAffinity);
-  const plan = lower(container, host, { pid: process.pid, uuid: randomUuid() });
+  const plan = lower(container, host, run);
   requireFilters(plan);
-  return { host, tree, container, plan, handed: new Map([...handed, ...(opened?.handed ?? [])]), held: opened?.held };
+  return {
+    spec: loaded,
+    run,
+    host,
+    tree,
+    container,
+    plan,
+    handed: new Map([...handed, ...(opened?.handed ?? [])]),
+    held: opened?.held,
+  };
 }
 
 /** In a bundle of its own, resolved beside this one when it is run: the launch of a directory does not read it. */
@@ -220,7 +238,7 @@ export function openImage(path: string, options: ImageOptions): OpenedMachineIma
 function requireSources(container: ContainerView, host: HostFacts): void {
   for (const entry of container.entries) {
     if (entry.kind === 'overlay') requireLayers(entry);
-    if (entry.kind !== 'host' || entry.temporary === true || entry.try === true) continue;
+    if (entry.kind !== 'host' || entry.temporary === true || entry.made === true || entry.try === true) continue;
     if (entry.source === host.osReleasePath || existsSync(pathOf(entry.source))) continue;
     throw new BindError(`cannot bind ${entry.source} to ${entry.path}: No such file or directory`, {
       code: 'ENOENT',

@@ -98,6 +98,20 @@ const CONFLICTS: readonly Conflict[] = [
     hint: 'add --private-users=pick',
   },
   {
+    option: '--bind-user-shell',
+    found: ({ bindUsers, bindUserShell }) =>
+      bindUsers.length === 0 && bindUserShell !== false
+        ? `--bind-user-shell=${bindUserShell === true ? 'yes' : bindUserShell} needs --bind-user`
+        : undefined,
+  },
+  {
+    option: '--bind-user-group',
+    found: ({ bindUsers, bindUserGroups }) =>
+      bindUsers.length === 0 && bindUserGroups.length > 0
+        ? `--bind-user-group=${bindUserGroups} needs --bind-user`
+        : undefined,
+  },
+  {
     option: '--link-journal',
     found: ({ ephemeral, linkJournal: { mode, whereLinked } }) =>
       ephemeral && !whereLinked && (mode === 'host' || mode === 'guest')

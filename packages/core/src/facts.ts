@@ -93,6 +93,38 @@ export interface Rlimit {
   readonly hard: RlimitValue;
 }
 
+/** A user of the host (passwd(5)). */
+export interface HostUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  /** empty: the usual one */
+  readonly shell: string;
+  /** of shadow(5), where it can be read and there is one */
+  readonly hashedPassword?: string | undefined;
+}
+
+/** Names and ids that the tree's /etc/passwd and /etc/group have. */
+export interface Accounts {
+  readonly names: readonly string[];
+  readonly groups: readonly string[];
+  /** of users and groups */
+  readonly ids: readonly number[];
+}
+
+/** Where the journals of host and guest may meet. */
+export interface JournalFacts {
+  /** machine id of the guest, 32 hexadecimal digits */
+  readonly id: string;
+  /** it is the host's, too */
+  readonly same: boolean;
+  /** what the host has at /var/log/journal/ID; `unkept`: not even /var/log/journal. `empty`: a directory with nothing in it */
+  readonly place: 'unkept' | 'missing' | 'empty' | 'directory' | 'link' | 'mount' | 'other';
+  /** the place of the guest's journal in the tree, as a path of the host; undefined in a disk image */
+  readonly inTree?: string | undefined;
+}
+
 /** The files that may become the guest's resolv.conf(5). */
 export type ResolverFile = 'host' | 'static' | 'uplink' | 'stub';
 
@@ -170,6 +202,10 @@ export interface HostFacts {
     | undefined;
   /** the host's /etc/localtime: its text where it is a link, and the bytes of the file; undefined where there is none */
   readonly localtime?: { readonly link?: string | undefined; readonly content?: string | undefined } | undefined;
+  /** the users that are to be bound, as far as there are such */
+  readonly users?: readonly HostUser[] | undefined;
+  /** looked for when journals are to be joined, and the host has one for the guest or is to get one */
+  readonly journal?: JournalFacts | undefined;
   /** where selinuxfs is mounted, or undefined */
   readonly selinuxMount?: string | undefined;
   /** looked up only where the launch asks for interfaces, ports, or another network namespace */
@@ -217,6 +253,8 @@ export interface TreeFacts {
   readonly machineId?: string | undefined;
   /** false on a file system that is mounted read-only */
   readonly writable: boolean;
+  /** looked for when users of the host are to be bound */
+  readonly accounts?: Accounts | undefined;
   /** the time zone of the host is among those of the tree; looked for when a link is to lead there */
   readonly hasZone?: boolean | undefined;
   /** of the tree's root. Default: root */

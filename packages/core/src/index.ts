@@ -30,6 +30,7 @@ export { compareVersions, newestVersion } from './versions';
 export { view } from './view';
 export { MOST_CREDENTIAL_BYTES, MOST_CREDENTIALS_BYTES } from './view/credentials';
 export { deviceOptions } from './view/image';
+export { JOURNALS } from './view/journal';
 export type * from './view/model';
 export { machineName, nameFromPath } from './view/names';
 export { asksForNetwork, networkWarnings } from './view/network';

@@ -175,7 +175,7 @@ export type Step =
       readonly as: Slot;
     }
   /** Show the owners of the mount in `mount` as the user namespace in `by` maps them: mount_setattr(2) MOUNT_ATTR_IDMAP. */
-  | { readonly op: 'mapOwners'; readonly mount: Slot; readonly by: Slot }
+  | { readonly op: 'mapOwners'; readonly mount: Slot; readonly by: Slot; readonly try?: boolean }
   /** Shift the owners of all files of a tree into the 65536 ids from `base` on, on the disk; unless `always`, only where its root
    *  is not in there yet. */
   | {
@@ -250,7 +250,13 @@ export type Step =
       readonly try?: boolean;
     }
   /** `replace`: a symbolic link in its place goes */
-  | { readonly op: 'mkdir'; readonly path: string; readonly mode: number; readonly replace?: boolean }
+  | {
+      readonly op: 'mkdir';
+      readonly path: string;
+      readonly mode: number;
+      readonly replace?: boolean;
+      readonly try?: boolean;
+    }
   /** Make a node. A device below /dev that may not be made is bound from the host, where it is the same. */
   | {
       readonly op: 'mknod';
@@ -325,6 +331,14 @@ export type Step =
       readonly user: string;
       /** the group and further groups by number, in place of those that are found */
       readonly groups?: readonly number[];
+      /** what is known of the user, who is not in /etc/passwd. `groups` of it are names in /etc/group */
+      readonly account?: {
+        readonly uid: number;
+        readonly gid: number;
+        readonly home: string;
+        readonly shell: string;
+        readonly groups: readonly string[];
+      };
     }
   /** Drop from the bounding set what is not in `bounding`, take the looked-up ids, set the other sets. Names as in
    *  capabilities(7), without CAP_, in lower case. Capabilities that the caller does not hold are left out. */

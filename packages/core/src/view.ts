@@ -5,12 +5,14 @@ import type { HostFacts, TreeFacts } from './facts';
 import type { ConsoleMode } from './plan';
 import type { ContainerSpec } from './spec';
 import { NAME_MAX } from './values/names';
+import { boundAccount, boundUserEntries } from './view/bound-users';
 import { cgroupLayout } from './view/cgroup';
 import { credentialEntries } from './view/credentials';
 import { customEntries, type Places } from './view/custom';
 import { devEntries, extraDevices } from './view/dev';
 import { environmentOf } from './view/environment';
 import { imageEntries } from './view/image';
+import { journalEntries } from './view/journal';
 import { procCovers, procEntry, procReadOnly, sysEntries } from './view/kernel';
 import { limitsOf, requireDescriptors } from './view/limits';
 import type { ContainerView, Entry, PayloadView, ResourceView, UnitView } from './view/model';
@@ -26,7 +28,6 @@ import { closeRunHost, runEntries, tmpEntries } from './view/run';
 import { sysctlEntries } from './view/sysctl';
 import { timezoneEntries } from './view/timezone';
 import { unitOf } from './view/unit';
-import { refuseUnsupported } from './view/unsupported';
 import { usersOf } from './view/users';
 
 /**
@@ -35,13 +36,13 @@ import { usersOf } from './view/users';
  * @throws TreeError, CgroupError, PermissionError, UnsupportedError or UsageError, each before anything was touched
  */
 export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): ContainerView {
-  refuseUnsupported(spec);
   requireDescriptors(host);
-  const payload = payloadOf(spec, tree);
+  const users = usersOf(spec, host, tree);
+  const account = boundAccount(spec, host, tree, users);
+  const payload = { ...payloadOf(spec, tree), ...(account === undefined ? {} : { account }) };
   requireTree(spec, tree, payload);
   requirePersonality(spec, host);
   const machine = runName(spec, host, machineName(spec, tree));
-  const users = usersOf(spec, host, tree);
   const uuid = machineId(spec, tree);
   const root = rootView(spec, host, tree, machine);
   const unit = unitOf(spec, host, machine);
@@ -105,12 +106,14 @@ function entriesOf(
     ...extraDevices(spec),
     ...runEntries(spec, host),
     ...credentialEntries(spec, places.payload),
+    ...boundUserEntries(spec, host, tree, places.users),
     ...procCovers(spec),
     ...sysEntries(spec, host),
     ...tmpEntries(spec, places.readOnly),
     ...customEntries(spec, host, tree, places),
     ...timezoneEntries(files, tree),
     ...resolverEntries(files),
+    ...journalEntries({ ...files, users: places.users }),
     closeRunHost(),
   ];
 }

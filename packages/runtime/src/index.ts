@@ -10,7 +10,7 @@ export { probeHost, randomUuid } from './probe/host';
 export { parseMountinfo } from './probe/mountinfo';
 export { requireProcessors } from './probe/processors';
 export { findSettings } from './probe/settings-file';
-export { probeTree } from './probe/tree';
+export { probeTree, type TreeQuestions } from './probe/tree';
 export { probeWishes, removeStale, type Wishes } from './probe/wishes';
 export { enterScope, inScope, probePlace } from './scope';
 export { type SuperviseOptions, supervise } from './supervise';

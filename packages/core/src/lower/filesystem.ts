@@ -65,8 +65,15 @@ export function lowerEntries(
     switch (entry.kind) {
       case 'host': {
         const as = unused(entry.source, open, index);
+        if (entry.made === true)
+          open.push({ op: 'mkdir', path: entry.source, mode: 0o755, replace: true, ...onlyTrue(entry, 'try') });
         open.push(...openHost(entry, as, users));
         bind(as, entry.recursive);
+        break;
+      }
+      case 'hostLink': {
+        const { path, target } = entry;
+        open.push({ op: 'symlink', path, target, replace: true });
         break;
       }
       case 'device':
@@ -181,7 +188,11 @@ function openHost(entry: Extract<Entry, { kind: 'host' }>, as: Slot, users: User
   const open: Step = { op: 'openTree', source, recursive, flags, as, ...onlyTrue(entry, 'try') };
   if (uids === undefined || gids === undefined) return [open];
   const by: Slot = `ids of ${as}`;
-  return [open, { op: 'userNamespace', uids, gids, as: by }, { op: 'mapOwners', mount: as, by }];
+  return [
+    open,
+    { op: 'userNamespace', uids, gids, as: by },
+    { op: 'mapOwners', mount: as, by, ...onlyTrue(entry, 'try') },
+  ];
 }
 
 /** The layers are opened on their own: each shows its owners as the tree does. */
@@ -237,7 +248,10 @@ export function mountDevice({ device, type, flags, data, grow }: DeviceFilesyste
   return { op: 'mountDevice', from: device, fs: type, flags, data, ...(grow === true ? { grow } : {}), as };
 }
 
-function lowerEntry(entry: Exclude<Entry, { kind: 'host' | 'device' | 'overlay' | 'sysfs' }>, uuid: string): Step[] {
+function lowerEntry(
+  entry: Exclude<Entry, { kind: 'host' | 'hostLink' | 'device' | 'overlay' | 'sysfs' }>,
+  uuid: string,
+): Step[] {
   const { path } = entry;
   switch (entry.kind) {
     case 'filesystem': {

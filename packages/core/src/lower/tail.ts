@@ -24,6 +24,7 @@ export function lowerTail(view: ContainerView, uuid: string, limits: readonly St
       op: 'lookupUser',
       user: payload.user,
       ...(payload.groups === undefined ? {} : { groups: payload.groups }),
+      ...(payload.account === undefined ? {} : { account: payload.account }),
     },
     {
       op: 'identity',

@@ -81,6 +81,8 @@ export type Entry =
       readonly flags: readonly MountFlag[];
       /** it is made at the start, and removed at the end */
       readonly temporary?: boolean;
+      /** it is a directory, made on the host where it is missing, and in the place of a link */
+      readonly made?: boolean;
       /** it covers a symbolic link at the path, instead of what that leads to */
       readonly coverLink?: boolean;
       readonly try?: boolean;
@@ -134,6 +136,8 @@ export type Entry =
       readonly replace?: boolean;
       readonly try?: boolean;
     }
+  /** a link on the host, made at each start, which stays */
+  | { readonly kind: 'hostLink'; readonly path: string; readonly target: string }
   /** a file of the tree goes */
   | { readonly kind: 'removed'; readonly path: string; readonly try?: boolean }
   | {
@@ -229,6 +233,17 @@ export interface Variable {
   readonly value: string | RunVariable;
 }
 
+/** A user of the guest that its own files do not know. */
+export interface AccountView {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  /** empty: the first that there is */
+  readonly shell: string;
+  /** further groups, by their names in the guest; one that it does not have is none */
+  readonly groups: readonly string[];
+}
+
 export interface PayloadView {
   readonly kind: 'boot' | 'shell' | 'command';
   /** the first that exists is executed */
@@ -240,6 +255,8 @@ export interface PayloadView {
   readonly stub: boolean;
   /** name or number, looked up in the guest */
   readonly user: string;
+  /** the user, when it need not be looked up */
+  readonly account?: AccountView;
   /** the group and further groups by number; without them those of the guest's own files */
   readonly groups?: readonly number[];
   /** working directory; without it the user's home */

@@ -389,6 +389,13 @@ export function fieldsOf(step: Step, heap: Heap, filters: (filter: SeccompFilter
         r.n = step.groups.length;
         r.s[1] = heap.list(step.groups.map(String));
       }
+      if (step.account !== undefined) {
+        const { uid, gid, home, shell, groups } = step.account;
+        r.a = uid;
+        r.b = gid;
+        r.s[2] = heap.list([home, shell, ...groups]);
+        r.mode = groups.length;
+      }
       return r;
     case 'identity':
       r.a = capabilityMask(step.bounding);

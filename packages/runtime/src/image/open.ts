@@ -21,7 +21,7 @@ import {
 import { addon, type OpenedImage } from '@tsnspawn/native';
 import { debug } from '../debug';
 import type { Held } from '../held';
-import { probeOpened } from '../probe/tree';
+import { probeOpened, type TreeQuestions } from '../probe/tree';
 import { type Contents, contentsOf, type Part, requireInside } from './contents';
 import { attachLoop, type Device, readerOf } from './device';
 import { openLuks, openVerity } from './mapper';
@@ -33,8 +33,7 @@ export interface ImageOptions {
   readonly host: Pick<HostFacts, 'architectures'>;
   /** an init is to run */
   readonly boots: boolean;
-  /** a time zone that is looked for in it */
-  readonly zone?: string | undefined;
+  readonly questions: TreeQuestions;
   /** hears what the guest has to do without */
   readonly warn: (text: string) => void;
 }
@@ -207,7 +206,7 @@ class Opener {
     if (fd === undefined || root === undefined) throw new ImageDefect('it has no root');
     try {
       const opened = { fd, path: this.path, identity: image.identity, readOnly: root.readOnly };
-      const facts = probeOpened(opened, this.#options.boots, { zone: this.#options.zone, usr });
+      const facts = probeOpened(opened, this.#options.boots, this.#options.questions, usr);
       return { ...facts, image: partitions.flatMap((partition) => this.#placed(partition, partitions, fd)) };
     } finally {
       addon().closeFd(fd);

@@ -5,22 +5,30 @@ import { basename } from 'node:path';
 import { describeErrno, INIT_CANDIDATES, type InitKind, TreeError, type TreeFacts } from '@tsnspawn/core';
 import { addon, type OpenedTree } from '@tsnspawn/native';
 import { parseOsRelease } from './os-release';
+import { accountsOf } from './users';
 
 /** More than any os-release or machine-id has. */
 const MOST_BYTES = 65536;
+
+/** What only some launches ask of a tree. */
+export interface TreeQuestions {
+  /** is this time zone there? `Europe/Berlin` */
+  readonly zone?: string | undefined;
+  /** which users and groups does it have? */
+  readonly accounts?: boolean;
+}
 
 /**
  * Facts about the tree at `directory`, a path of the host.
  *
  * @param boots an init is to run: only then is it looked for which one, and for os-release
- * @param zone a time zone that is looked for, `Europe/Berlin`
  * @throws TreeError when there is no such directory
  */
-export function probeTree(directory: string, boots: boolean, zone?: string): TreeFacts {
+export function probeTree(directory: string, boots: boolean, questions: TreeQuestions = {}): TreeFacts {
   const opened = addon().openTree(directory);
   if (typeof opened === 'number') throw cannotOpen(directory, opened);
   try {
-    return probeOpened(opened, boots, { zone });
+    return probeOpened(opened, boots, questions);
   } finally {
     addon().closeFd(opened.fd);
   }
@@ -28,12 +36,13 @@ export function probeTree(directory: string, boots: boolean, zone?: string): Tre
 
 /**
  * The same about a tree that is open.
- * @param more `usr`: descriptor of the directory that will be mounted on /usr
+ * @param usr descriptor of the directory that will be mounted on /usr
  */
 export function probeOpened(
   opened: Omit<OpenedTree, 'uid' | 'gid'>,
   boots: boolean,
-  { zone, usr }: { readonly zone?: string | undefined; readonly usr?: number | undefined },
+  { zone, accounts }: TreeQuestions,
+  usr?: number,
 ): TreeFacts {
   const tree = new Tree(opened, usr);
   const release = boots ? (tree.read('/etc/os-release') ?? tree.read('/usr/lib/os-release')) : undefined;
@@ -51,6 +60,7 @@ export function probeOpened(
     systemdVersion: init === 'systemd' ? systemdVersion(tree) : undefined,
     machineId: machineId !== undefined && /^(?!0{32})[0-9a-f]{32}$/.test(machineId) ? machineId : undefined,
     writable: !opened.readOnly,
+    ...(accounts === true ? { accounts: accountsOf(tree.read('/etc/passwd'), tree.read('/etc/group')) } : {}),
     ...(zone === undefined ? {} : { hasZone: tree.resolve(`/usr/share/zoneinfo/${zone}`) !== undefined }),
   };
 }

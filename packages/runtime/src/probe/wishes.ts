@@ -22,8 +22,10 @@ import {
 } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
 import { pickRange } from './ids';
+import { probeJournal } from './journal';
 import { probeNetwork } from './network';
 import { probeResources } from './resources';
+import { hostUsers } from './users';
 
 export interface Wishes {
   readonly host: HostFacts;
@@ -35,9 +37,10 @@ export interface Wishes {
 /**
  * The facts, with what this spec needs to know beyond the usual.
  *
+ * @param uuid the machine id of a guest that has none, dashed or not
  * @throws TreeError for a tree that cannot be used in the way that is asked for
  */
-export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Wishes {
+export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFacts, uuid: string): Wishes {
   const handed = new Map<Slot, number>();
   let [hostMore, treeMore]: [Partial<HostFacts>, Partial<TreeFacts>] = [{}, {}];
   if (spec.users.mode !== 'no') {
@@ -48,6 +51,9 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
       hostMore = { ...hostMore, freeRange: picked?.base };
     }
   }
+  const journal = probeJournal(spec, tree, uuid);
+  if (journal !== undefined) hostMore = { ...hostMore, journal };
+  if (spec.bindUsers.length > 0) hostMore = { ...hostMore, users: hostUsers(spec.bindUsers) };
   if (asksForNetwork(spec)) hostMore = { ...hostMore, network: probeNetwork(spec) };
   if (spec.properties.length > 0 || host.systemd === true)
     hostMore = { ...hostMore, resources: probeResources(spec.properties, host.cgroup) };
