@@ -47,7 +47,10 @@ it('a name without a slash is a credential of the launcher itself', () => {
   assert.is(inside('c', ['--load-credential=c:handed'], { CREDENTIALS_DIRECTORY: place }), '6d696e65');
   const { status, stderr } = run(['--load-credential=c:handed', 'true']);
   assert.is(status, 1);
-  assert.match(stderr, /^tsnspawn: cannot load the credential c from handed: .*\nhint: .*\.\/handed/);
+  assert.match(
+    stderr,
+    /^tsnspawn: --load-credential: cannot load the credential c from handed: .*\nhint: .*\.\/handed/,
+  );
 });
 
 it('what a socket says arrives, also by a path that is longer than an address', async () => {
