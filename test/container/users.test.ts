@@ -107,6 +107,34 @@ it('what is read-only, covered or mounted for the guest cannot be undone by its 
   assert.is(readFileSync(join(scratch, 'data/file'), 'utf8'), 'kept');
 });
 
+it('not even in /proc and /sys, which the guest mounts itself', () => {
+  const own = join(scratch, 'own');
+  mkdirSync(own);
+  writeFileSync(join(own, 'file'), 'kept');
+  const script = `
+    for mount in /proc/driver /sys/fs/bpf; do
+      mount -o remount,rw,bind $mount 2>/dev/null; mount -o remount,rw $mount 2>/dev/null
+      (echo broken > $mount/file) 2>/dev/null && echo wrote to $mount
+    done
+    (echo broken > /proc/uptime) 2>/dev/null && echo wrote to the file
+    cat /proc/driver/file /sys/fs/bpf/file /proc/uptime
+    echo changed > /proc/loadavg; ls /run/host/incoming`;
+  const writable = join(scratch, 'writable');
+  writeFileSync(writable, '');
+  const output = sh(
+    script,
+    '-U',
+    '--private-network',
+    `--bind-ro=${own}:/proc/driver:idmap`,
+    `--bind-ro=${own}:/sys/fs/bpf:idmap`,
+    `--bind-ro=${join(own, 'file')}:/proc/uptime:idmap`,
+    `--bind=${writable}:/proc/loadavg:idmap`,
+  );
+  assert.is(output, 'keptkeptkept');
+  assert.is(readFileSync(join(own, 'file'), 'utf8'), 'kept');
+  assert.is(readFileSync(writable, 'utf8'), 'changed\n');
+});
+
 it('without a user namespace the same bind could be written to: it is the namespace that locks it', () => {
   mkdirSync(join(scratch, 'open'));
   const script = 'mount -o remount,rw,bind /data && touch /data/new && echo wrote';

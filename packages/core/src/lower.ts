@@ -55,7 +55,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
   const ownNetwork = view.network.namespace === 'new';
   const filesystem = lowerEntries(view.entries, uuid, view.users, ownNetwork, view.root.changes);
   const root = lowerRoot(view.root, view.users);
-  const users = view.users && lowerUsers(view.users, ownNetwork, network.host);
+  const users = view.users && lowerUsers(view.users, ownNetwork, network.host, filesystem.own);
   const limits = lowerLimits(view);
   const shares = (name: 'ipc' | 'uts'): boolean => view.sharedNamespaces.includes(name);
   const namespaces: Namespace[] = [
