@@ -31,6 +31,7 @@ import {
   type Held,
   type ImageOptions,
   inScope,
+  isMountPoint,
   loadCredentials,
   type OpenedMachineImage,
   probeHost,
@@ -253,7 +254,10 @@ function requireLayers({ path, lower, upper }: Extract<Entry, { kind: 'overlay' 
   for (const layer of [...lower, ...(upper === undefined ? [] : [upper])]) {
     if (!('host' in layer)) continue;
     const status = statSync(pathOf(layer.host), { throwIfNoEntry: false });
-    if (status?.isDirectory()) continue;
+    if (status?.isDirectory()) {
+      if (layer === upper) refuseMountPoint(layer.host, path);
+      continue;
+    }
     throw new BindError(
       `cannot lay ${layer.host} over ${path}: ${status === undefined ? 'No such file or directory' : 'Not a directory'}`,
       {
@@ -263,6 +267,17 @@ function requireLayers({ path, lower, upper }: Extract<Entry, { kind: 'overlay' 
       },
     );
   }
+}
+
+/** The work directory lies beside the layer: where that is a mount point, on another file system, and what is below it would be written. */
+function refuseMountPoint(upper: string, path: string): void {
+  if (!isMountPoint(upper)) return;
+  throw new BindError(`cannot lay ${upper} over ${path}: it is a mount point`, {
+    code: 'EXDEV',
+    path: upper,
+    option: '--overlay',
+    hint: `name a directory in it, such as ${upper}/upper`,
+  });
 }
 
 /** An error as it is told to the user. Anything but a TsnspawnError is a defect, and shows where it came from. */

@@ -7,7 +7,7 @@ export { populate } from './place/template';
 export { pickVersion } from './place/version';
 export { loadCredentials } from './probe/credentials';
 export { probeHost, randomUuid } from './probe/host';
-export { parseMountinfo } from './probe/mountinfo';
+export { isMountPoint, parseMountinfo } from './probe/mountinfo';
 export { requireProcessors } from './probe/processors';
 export { findSettings } from './probe/settings-file';
 export { probeTree, type TreeQuestions } from './probe/tree';

@@ -98,8 +98,11 @@ function overlayEntry(mount: OverlayMount, setting: Setting): Entry {
   const common = { kind: 'overlay', path, lower: mount.lower.map(place) } as const;
   if (upper === undefined) return common;
   if (upper === 'temporary') return { ...common, upper: { temporary: temporaryDirectory(setting) } };
+  const top = place(upper);
+  // links may lead from one directory to another, but the layer and its work directory must lie in the same one
+  const real: MountSource = 'host' in top ? { host: setting.host.uppers?.[top.host] ?? top.host } : top;
   // beside the upper one: both must be on one mount. Always the same: what a killed machine has left is taken again
-  return { ...common, upper: place(upper), work: `.#${lastComponent(upper.path)}.work` };
+  return { ...common, upper: real, work: `.#${lastComponent('host' in real ? real.host : real.tree)}.work` };
 }
 
 /** The destination of a relative source that names none: where it is on the host. */
