@@ -257,6 +257,36 @@ it('a link of the tree at the target of a mount ends inside the tree, of a layer
   }
 });
 
+it('--overlay follows a link to its writable layer, and refuses one that is a mount point', () => {
+  const low = directory('lower-of-link');
+  const top = directory('top-of-link');
+  const link = join(scratch, 'link');
+  symlinkSync(top, link);
+  assert.is(sh('echo x > /o/new; echo done', `--overlay=${low}:${link}:/o`), 'done\n');
+  assert.equal(
+    [readFileSync(join(top, 'new'), 'utf8'), readdirSync(scratch).filter((name) => name.startsWith('.#'))],
+    ['x\n', []],
+  );
+  execFileSync('mount', ['-t', 'tmpfs', 'none', top]);
+  try {
+    const { status, stderr } = run('echo x > /o/lost', `--overlay=${low}:${link}:/o`);
+    assert.is(status, 1);
+    assert.match(
+      stderr,
+      /^tsnspawn: --overlay: cannot lay .*top-of-link over \/o: it is a mount point\nhint: .*top-of-link\/upper\n$/,
+    );
+  } finally {
+    execFileSync('umount', [top]);
+  }
+  assert.equal(readdirSync(top), ['new']);
+});
+
+it('more mounts than one launch can hold are refused', () => {
+  const { status, stderr } = run('true', ...Array.from({ length: 300 }, () => '--bind-ro=/etc:/o'));
+  assert.is(status, 1);
+  assert.match(stderr, /^tsnspawn: more mounts are asked for than the 256 that one launch can hold\n/);
+});
+
 it('a tree on a read-only file system starts, and ephemeral it can be written to', () => {
   const lower = directory('ro');
   execFileSync('mount', ['--bind', tree, lower]);

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <shadow.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -56,6 +57,8 @@ bool mapsOwners(int directory) {
   // A namespace can only be had from a process in it; this one does nothing but exist.
   int pid = static_cast<int>(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   if (pid < 0) return false;
+  // It goes with the launcher, should that be killed here.
+  if (pid == 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
   while (pid == 0) pause();
   std::string process = "/proc/" + std::to_string(pid);
   constexpr const char* kMap = "0 65536 65536\n";

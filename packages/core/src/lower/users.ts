@@ -55,6 +55,7 @@ export function lowerUsers(
   own: readonly Slot[],
 ): UsersSteps {
   const ids = mapOf(users);
+  const owners = ids.map((range) => ({ ...range, inside: range.inside + (users.treeBase ?? 0) }));
   const show = (fs: string, target: string): Step => ({
     op: 'mount',
     fs,
@@ -65,7 +66,7 @@ export function lowerUsers(
   });
   const way = (index: number): string => `${SCRATCH}/${index}`;
   return {
-    open: [{ op: 'userNamespace', uids: ids, gids: ids, as: MAP }],
+    open: [{ op: 'userNamespace', uids: owners, gids: owners, as: MAP }],
     host: [{ op: 'idMap', uids: ids, gids: ids }],
     visible: [
       ...(own.length === 0 ? [] : [{ op: 'mount', fs: 'tmpfs', target: SCRATCH, flags: API, data: '' } as const]),

@@ -48,6 +48,8 @@ export interface UsersView {
   readonly size: number;
   /** the tree's owners: right already, shown shifted, or changed on the disk */
   readonly tree: 'as-is' | 'map' | 'shift';
+  /** the id in the tree that is the guest's root, where owners are mapped. Default 0 */
+  readonly treeBase?: number;
   /** the range was picked, and is locked */
   readonly picked?: boolean;
 }

@@ -124,7 +124,9 @@ function owners(spec: ContainerSpec, tree: TreeFacts): Partial<TreeFacts> {
   }
   try {
     const owner = { uid: opened.uid, gid: opened.gid };
-    return spec.ownership === 'auto' ? { owner, mapsOwners: addon().mapsOwners(opened.fd) } : { owner };
+    return spec.ownership === 'auto' || spec.ownership === 'map'
+      ? { owner, mapsOwners: addon().mapsOwners(opened.fd) }
+      : { owner };
   } finally {
     addon().closeFd(opened.fd);
   }
