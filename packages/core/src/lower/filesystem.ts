@@ -60,7 +60,9 @@ export function lowerEntries(
         target: entry.path,
         recursive,
         flags: [],
-        ...(entry.kind === 'host' ? { ...onlyTrue(entry, 'coverLink'), ...onlyTrue(entry, 'try') } : {}),
+        ...(entry.kind === 'host'
+          ? { ...onlyTrue(entry, 'coverLink'), ...onlyTrue(entry, 'nofollow'), ...onlyTrue(entry, 'try') }
+          : {}),
       });
     switch (entry.kind) {
       case 'host': {
@@ -91,7 +93,8 @@ export function lowerEntries(
       case 'sysfs': {
         if (!sysfs) {
           const flags = ['nosuid', 'nodev', 'noexec'] as const;
-          if (users === undefined || !ownNetwork) put({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags, data: '' });
+          if (users === undefined || !ownNetwork)
+            put({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags, data: entry.flags.includes('ro') ? 'ro' : '' });
           else put({ op: 'bind', source: { from: SYSFS }, target: SCRATCH, recursive: false, flags: [] });
         }
         sysfs = true;

@@ -87,6 +87,8 @@ export type Entry =
       readonly made?: boolean;
       /** it covers a symbolic link at the path, instead of what that leads to */
       readonly coverLink?: boolean;
+      /** a symbolic link at the path is left alone */
+      readonly nofollow?: boolean;
       readonly try?: boolean;
       /** how the owners on the disk show */
       readonly uids?: readonly IdMap[];
