@@ -68,6 +68,23 @@ it('the same machine gets the same range, two at once get two', () => {
   );
 });
 
+it('the lock of a picked range lasts as long as the machine, and leaves no file', async () => {
+  const name = `locks-${process.pid}`;
+  const args = ['-q', '-U', '-x', '-M', name, '-D', tree];
+  let file = '';
+  await withMachine([...args, 'sh', '-c', 'cat /proc/self/uid_map; exec sleep 1000'], async (running) => {
+    await running.until(/ 65536\r/);
+    file = `/run/systemd/nspawn-uid/${running.output.trim().split(/\s+/)[1]}`;
+    assert.ok(existsSync(file));
+    process.kill(running.pid, 'SIGTERM');
+    await running.exited;
+  });
+  assert.is(existsSync(file), false);
+  assert.is(tsnspawn([...args, '--pipe', '/bin/none']).status, 1);
+  assert.is(tsnspawn([...args, '--dry-run', 'true']).status, 0);
+  assert.is(existsSync(file), false, 'after a failure and a look');
+});
+
 it('the root of the guest is a user of its range on the host, and the files that it makes are root’s in the tree', () =>
   withMachine(['-q', '-U', '-D', tree, 'sh', '-c', 'touch /made; id -u; exec sleep 1000'], async (running) => {
     await running.until(/^0$/m);

@@ -66,8 +66,8 @@ test('when no range is free it is said, not shared with somebody', () => {
 });
 
 test('a picked range stays locked for as long as the monitor lives', () => {
-  assert.equal(planOf(['-U'], PICKED).handed, ['lock of the range of ids']);
-  assert.equal(planOf(['--private-users=65536']).handed, []);
+  assert.equal(planOf(['-U'], PICKED).locks, ['lock of the range of ids']);
+  assert.equal(planOf(['--private-users=65536']).locks, undefined);
 });
 
 test('owners are mapped where the file system can, changed where it cannot, and left alone where they are right', () => {

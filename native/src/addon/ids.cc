@@ -16,6 +16,7 @@
 
 #include <string>
 
+#include "addon/lock.hh"
 #include "addon/spawn.hh"
 
 namespace {
@@ -39,18 +40,16 @@ int lockIds(uint32_t base, uint32_t size) {
   if ((mkdir("/run/systemd", 0755) < 0 && errno != EEXIST) || (mkdir(kDirectory, 0755) < 0 && errno != EEXIST))
     return -errno;
   std::string path = std::string(kDirectory) + "/" + std::to_string(base);
-  Fd fd(open(path.c_str(), O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600));
-  if (fd.get() < 0) return -errno;
-  // Of the open file, not of the process: it goes on with the copy that the monitor has.
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  if (fcntl(fd.get(), F_OFD_SETLK, &lock) < 0) return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+  // Of the open file, not of the process: it goes on with the copy that the monitor has, which removes the file at the end.
+  int lock = makeLockFile(path, true);
+  if (lock < 0) return lock == -EAGAIN ? -EBUSY : lock;
   // While nobody adds a user.
   bool database = lckpwdf() == 0;
   bool taken = hasOwner(base, size);
   if (database) ulckpwdf();
-  return taken ? -EBUSY : fd.release();
+  if (!taken) return lock;
+  releaseLockFile(lock);
+  return -EBUSY;
 }
 
 bool mapsOwners(int directory) {

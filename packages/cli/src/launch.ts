@@ -1,7 +1,7 @@
 // The launch: command line → spec → view → plan → guest. It is timed in milliseconds, so nothing is done before it is needed,
 // and what other commands need (clipanion, archives, http) is in another bundle.
 
-import { closeSync, existsSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import {
   BindError,
   boots,
@@ -32,6 +32,7 @@ import {
   type ImageOptions,
   inScope,
   isMountPoint,
+  letGo,
   loadCredentials,
   type OpenedMachineImage,
   probeHost,
@@ -120,12 +121,13 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
   const onlyLook = dryRun !== undefined;
   const tryOut = (spec: ContainerSpec): void => {
     const { handed } = prepare(spec, onlyLook, runtime, () => {});
-    for (const fd of handed.values()) closeSync(fd);
+    letGo(handed);
   };
   const spec = await withTree(invocation.spec, onlyLook, tryOut, quiet ? () => {} : say);
   const prepared = prepare(spec, onlyLook, runtime, quiet ? () => {} : warn);
   if (dryRun !== undefined) {
-    const { plan } = prepared;
+    const { plan, handed } = prepared;
+    letGo(handed);
     output.out(dryRun === 'json' ? `${JSON.stringify(plan, null, 2)}\n` : renderPlan(plan));
     return 0;
   }

@@ -109,10 +109,8 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     ...(cgroup.leaf === undefined ? {} : { leaf: cgroup.leaf }),
     clone: { monitor: ['pid'], guest: users === undefined ? namespaces : ['user', ...namespaces] },
     stub: view.payload.stub,
-    handed: [
-      ...(view.users?.picked === true ? [RANGE_LOCK] : []),
-      ...outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
-    ],
+    handed: outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
+    ...(view.users?.picked === true ? { locks: [RANGE_LOCK] } : {}),
     listen: view.listen,
     outer: outer.map((step) => labelled(step, view.apiLabel)),
     host: users?.host ?? [...network.host, ...register(view, uuid)],

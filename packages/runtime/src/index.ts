@@ -1,7 +1,7 @@
 export { exactArguments, exitNow, explainsFailure, requireFilters } from '@tsnspawn/native';
 export type { Held } from './held';
 export { type ImageOptions, type OpenedMachineImage, openImage } from './image';
-export { releaseLock, type TreeLock, takeLock } from './lock';
+export { letGo, releaseLock, type TreeLock, takeLock } from './lock';
 export { type Machine, type MachineEnd, type MachineOptions, startMachine } from './machine';
 export { populate } from './place/template';
 export { pickVersion } from './place/version';
