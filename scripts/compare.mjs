@@ -64,13 +64,13 @@ function report({ promise, skipped, differences, seconds }) {
 }
 
 try {
-  for (const one of cases) {
-    const result = await comparer.compare(one);
+  for (const comparison of comparer.compareAll(cases)) {
+    const result = await comparison;
     results.push(result);
     report(result);
   }
 } finally {
-  comparer.close();
+  await comparer.close();
 }
 const outdated = options.only === '' ? comparer.outdated() : [];
 for (const { row, key } of outdated) say(`DIFF expected, but does not occur: ${row} (${key})`);

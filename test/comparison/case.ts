@@ -13,8 +13,6 @@ export interface Case {
   readonly cwd?: string;
   /** options that stand first; default: -q -P -D guest */
   readonly base?: readonly string[];
-  /** a copy of this tree; the probe is only in busybox */
-  readonly tree?: 'busybox' | 'bookworm';
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   /** on a terminal of its own */
@@ -27,10 +25,10 @@ export interface Case {
   readonly after?: (place: Place) => string;
   /** only the status counts, and that a failure says something: what is refused, or whose output is no promise */
   readonly statusOnly?: true;
+  /** it takes names of the host (interfaces, ranges of ids), so no other such case runs beside it */
+  readonly alone?: true;
   /** first version of systemd-nspawn that has it */
   readonly since?: number;
-  /** the reference works only with a running systemd and udev, and refuses otherwise */
-  readonly needsSystemd?: true;
   /** seconds; default 20 */
   readonly timeout?: number;
 }

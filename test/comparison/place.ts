@@ -1,7 +1,8 @@
 // The directory that one launcher gets for one case: a tree of its own under the same name, and room for the case's files.
 
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
   copyFileSync,
   lstatSync,
@@ -11,40 +12,65 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { sharedTree } from '../support/trees';
-import type { Case } from './case';
 
 /** As much of getent(1) as systemd-nspawn asks the guest for: busybox has none. */
 const GETENT = `#!/bin/sh
 case $1 in
   passwd) grep -E "^($2:|[^:]*:[^:]*:$2:)" /etc/passwd ;;
-  initgroups) grep -q "^$2:" /etc/passwd && echo "$2 $(sed -nE "s/^[^:]*:[^:]*:([^:]*):(.*,)?$2(,.*)?$/\\1/p" /etc/group | tr '\\n' ' ')" ;;
+  initgroups) echo "$2 $(sed -nE "s/^[^:]*:[^:]*:([^:]*):(.*,)?$2(,.*)?$/\\1/p" /etc/group | tr '\\n' ' ')" ;;
 esac
 `;
 const PASSWD = 'joe:x:1000:1000:Joe:/home/joe:/bin/sh\n';
 const GROUP = 'joe:x:1000:\nusers:x:100:joe\naudio:x:29:root,joe\n';
 
+/** What the payloads of the cases call; fewer names make a faster copy. */
+const APPLETS = new Set(
+  (
+    'basename busybox cat cut dirname echo env false getent grep halt head hostname id init ip ls mkdir od poweroff printf ' +
+    'readlink reboot sed sh sleep sort stat stty sync touch tr true tty tsnspawn-notify wc'
+  ).split(' '),
+);
+const copy = promisify(execFile);
+
+/**
+ * Makes what all places are copies of: the busybox tree, with fewer programs, more users, and the probe.
+ * @returns its path
+ */
+export function makeTemplate(home: string, probe: string): string {
+  const tree = join(home, 'template');
+  execFileSync('cp', ['-a', sharedTree('busybox'), tree]);
+  for (const directory of ['usr/bin', 'usr/sbin'])
+    for (const name of readdirSync(join(tree, directory))) if (!APPLETS.has(name)) rmSync(join(tree, directory, name));
+  copyFileSync(probe, join(tree, 'probe'));
+  chmodSync(join(tree, 'probe'), 0o755);
+  writeFileSync(join(tree, 'usr/bin/getent'), GETENT, { mode: 0o755 });
+  appendFileSync(join(tree, 'etc/passwd'), PASSWD);
+  appendFileSync(join(tree, 'etc/group'), GROUP);
+  mkdirSync(join(tree, 'home/joe'));
+  return tree;
+}
+
 export class Place {
   /** the working directory of the launcher */
   readonly path: string;
   readonly tree: string;
-  readonly #kind: NonNullable<Case['tree']>;
 
-  constructor(path: string, kind: NonNullable<Case['tree']>, probe: string) {
+  /** Makes one anew. Not while another case waits: copying is done beside it. */
+  static async make(path: string, template: string): Promise<Place> {
+    const place = new Place(path);
+    await place.remove();
+    await mkdir(path, { recursive: true });
+    await copy('cp', ['-a', '--reflink=auto', template, place.tree]);
+    return place;
+  }
+
+  private constructor(path: string) {
     this.path = path;
     this.tree = join(path, 'guest');
-    this.#kind = kind;
-    rmSync(path, { recursive: true, force: true });
-    mkdirSync(path, { recursive: true });
-    execFileSync('cp', ['-a', '--reflink=auto', sharedTree(kind), this.tree]);
-    if (kind !== 'busybox') return;
-    copyFileSync(probe, join(this.tree, 'probe'));
-    chmodSync(join(this.tree, 'probe'), 0o755);
-    this.write('guest/usr/bin/getent', GETENT, 0o755);
-    this.write('guest/etc/passwd', `${this.read('guest/etc/passwd')}${PASSWD}`);
-    this.write('guest/etc/group', `${this.read('guest/etc/group')}${GROUP}`);
-    this.directory('guest/home/joe');
   }
 
   /** Writes a file below the place, with the directories above it. */
@@ -63,24 +89,23 @@ export class Place {
     return execFileSync('cat', [join(this.path, name)], { encoding: 'utf8' });
   }
 
-  remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
+  async remove(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
   }
 
-  /** What lies in the place, one line each: what a run has left behind. Of a big tree only what is near its root. */
+  /** What lies in the place, one line each: what a run has left behind. */
   listing(): Map<string, string> {
     const lines = new Map<string, string>();
-    const deepest = this.#kind === 'busybox' ? 9 : 3;
-    const visit = (path: string, depth: number): void => {
+    const visit = (path: string): void => {
       const stat = lstatSync(path);
       const target = stat.isSymbolicLink() ? ` -> ${readlinkSync(path)}` : '';
       const mode = (stat.mode & 0o7777).toString(8);
       const type = stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'link' : stat.isFile() ? 'file' : 'node';
       lines.set(relative(this.path, path), `${type} ${mode} ${stat.uid}:${stat.gid}${target}`);
-      if (!stat.isDirectory() || depth === 0) return;
-      for (const name of readdirSync(path)) visit(join(path, name), depth - 1);
+      if (!stat.isDirectory()) return;
+      for (const name of readdirSync(path)) visit(join(path, name));
     };
-    for (const name of readdirSync(this.path)) visit(join(this.path, name), deepest);
+    for (const name of readdirSync(this.path)) visit(join(this.path, name));
     return lines;
   }
 }

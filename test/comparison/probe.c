@@ -209,7 +209,6 @@ int main(int count, char** arguments) {
   file("gid_map", "/proc/self/gid_map", '\n');
   file("setgroups", "/proc/self/setgroups", '\n');
   file("oom_score_adj", "/proc/self/oom_score_adj", '\n');
-  file("net", "/proc/self/net/dev", '\n');
   file("/run/host/container-manager", "/run/host/container-manager", '\n');
   file("/run/host/container-uuid", "/run/host/container-uuid", '\n');
   file("/run/host/os-release", "/run/host/os-release", '\n');

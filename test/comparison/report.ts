@@ -58,16 +58,6 @@ export function readReport(text: string, place: string): Map<string, string> | u
           seen.set(`${name} ${variable}`, value.join('=').replace(UUID, '(random)'));
         }
         break;
-      case 'net':
-        seen.set(
-          'interfaces',
-          linesOf(body)
-            .slice(2)
-            .map((line) => line.trim().split(':')[0])
-            .sort()
-            .join(' '),
-        );
-        break;
       case 'tree':
         for (const line of linesOf(body)) {
           const [path = '', ...rest] = line.split(' ');
@@ -132,7 +122,12 @@ function readMounts(text: string, place: string): Map<string, string> {
     const mount = topmost(mounts, root, path);
     if (mount?.path !== path) continue; // covered as a whole
     const within = mount.root.startsWith(place) ? ` of PLACE${mount.root.slice(place.length)}` : '';
-    const data = mount.data.replaceAll(place, 'PLACE');
+    // of the super block: what the whole host sees of sysfs
+    const data = mount.data
+      .replaceAll(place, 'PLACE')
+      .replace(/^(ro|rw),?/, '')
+      // how many layers, not by which names they were opened
+      .replace(/\b(lowerdir|upperdir|workdir)=([^,]*)/g, (_, name, value) => `${name}=${value.split(':').length}`);
     seen.set(path, `${mount.type} ${mount.options} [${mount.propagation}] ${data}${within}`);
   }
   return seen;

@@ -29,6 +29,7 @@ const numbers = {
   init_module: [175, 128, 105, 128],
   clone3: [435, 435, 435, 435],
   fchmodat2: [452, 452, 452, 452],
+  openat2: [437, 437, 437, 437],
 } as const;
 
 const programs = [builtIn('default'), builtIn('arguments'), builtIn('suppress-sync')] as const;
@@ -212,6 +213,7 @@ test('suppress-sync: a file cannot be opened for synchronous writing', () => {
       );
     }
     assert.is(call(suppressSync, arch, 'openat', 0n, 0n, O_RDWR), ALLOW);
+    assert.is(call(suppressSync, arch, 'openat2'), ENOSYS, 'its flags cannot be seen');
   }
 });
 

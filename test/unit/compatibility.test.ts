@@ -3,6 +3,7 @@
 import { OPTIONS } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { CASES, EXPECTED } from '../comparison';
 import { compatibilityRows } from '../support/compatibility';
 
 /** What `systemd-nspawn --help` of version 252 lists, in its order. */
@@ -60,6 +61,22 @@ test('every row of docs/compatibility.md says what differs, and no feature has t
   for (const { feature, difference } of rows) assert.ok(feature !== '' && difference !== '', feature);
   const features = rows.map(({ feature }) => feature);
   assert.equal([...new Set(features)], features);
+});
+
+test('every difference from systemd-nspawn that the comparison expects is a row, which gives the reason', () => {
+  const features = new Set(rows.map(({ feature }) => feature));
+  assert.equal(
+    EXPECTED.map(({ row }) => row).filter((row) => !features.has(row)),
+    [],
+  );
+});
+
+test('no two cases of the comparison promise the same', () => {
+  const promises = CASES.map(({ promise }) => promise);
+  assert.equal(
+    promises.filter((promise, index) => promises.indexOf(promise) !== index),
+    [],
+  );
 });
 
 test.run();

@@ -21,21 +21,8 @@ int setLock(int fd, short type) {
   return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
 }
 
-std::string globalLock(const struct stat& status) {
-  auto pair = [](unsigned long a, unsigned long b) { return std::to_string(a) + ":" + std::to_string(b); };
-  if (S_ISBLK(status.st_mode))
-    return std::string(kLocks) + "/block-" + pair(major(status.st_rdev), minor(status.st_rdev));
-  return std::string(kLocks) + "/inode-" + pair(status.st_dev, status.st_ino);
-}
-
-void makeLockDirectory() {
-  for (const char* path : {"/run/systemd", "/run/systemd/nspawn"}) mkdir(path, 0755);
-  mkdir(kLocks, 0700);
-}
-
-}  // namespace
-
-int makeLockFile(const std::string& path, bool exclusive) {
+/// The descriptor of a lock file, locked, or -errno.
+int lockFile(const std::string& path, bool exclusive) {
   for (int attempt = 0; attempt < 16; attempt++) {
     int fd = open(path.c_str(), O_RDWR | O_CREAT | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return -errno;
@@ -49,6 +36,20 @@ int makeLockFile(const std::string& path, bool exclusive) {
   }
   return -EAGAIN;
 }
+
+std::string globalLock(const struct stat& status) {
+  auto pair = [](unsigned long a, unsigned long b) { return std::to_string(a) + ":" + std::to_string(b); };
+  if (S_ISBLK(status.st_mode))
+    return std::string(kLocks) + "/block-" + pair(major(status.st_rdev), minor(status.st_rdev));
+  return std::string(kLocks) + "/inode-" + pair(status.st_dev, status.st_ino);
+}
+
+void makeLockDirectory() {
+  for (const char* path : {"/run/systemd", "/run/systemd/nspawn"}) mkdir(path, 0755);
+  mkdir(kLocks, 0700);
+}
+
+}  // namespace
 
 int lockTree(const std::string& path, bool exclusive, const std::string& expected) {
   int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -75,10 +76,10 @@ int takeLockFiles(const std::string& path, bool exclusive, std::vector<int>& fil
     names.push_back(path.substr(0, slash + 1) + ".#" + path.substr(slash + 1) + ".lck");
   names.push_back(globalLock(status));
   for (const std::string& name : names) {
-    int fd = makeLockFile(name, exclusive);
+    int fd = lockFile(name, exclusive);
     if (fd == -ENOENT) {
       makeLockDirectory();
-      fd = makeLockFile(name, exclusive);
+      fd = lockFile(name, exclusive);
     }
     if (fd >= 0) files.push_back(fd);
     if (fd != -EAGAIN) continue;

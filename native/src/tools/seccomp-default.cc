@@ -60,7 +60,9 @@ Program suppressSyncProgram() {
   const auto calls = seccomp::membersOf("@sync");
   for (const std::string& name : *calls) program.add(SCMP_ACT_ERRNO(0), seccomp_syscall_resolve_name(name.c_str()));
   // A descriptor opened for synchronous writing would wait at every write; EINVAL is what a file system says that cannot
-  // do it. openat2(2) and io_uring keep their flags in memory, out of a filter's sight.
+  // do it. openat2(2) keeps its flags in memory, out of a filter's sight: programs go on with openat(2) where it is missing.
+  // io_uring does the same, and stays.
+  program.add(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2));
   for (const uint32_t bit : {O_DSYNC, O_SYNC & ~O_DSYNC}) {
     program.add(SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(open), {SCMP_A1(SCMP_CMP_MASKED_EQ, bit, bit)});
     program.add(SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(openat), {SCMP_A2(SCMP_CMP_MASKED_EQ, bit, bit)});

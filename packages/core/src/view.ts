@@ -76,7 +76,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     sharedNamespaces: sharedNamespaces(spec, payload),
     ...(spec.selinuxApiContext === undefined ? {} : { apiLabel: spec.selinuxApiContext }),
     network: networkOf(spec, host, machine),
-    privileges: privilegesOf(spec, host),
+    privileges: privilegesOf(spec, host, users),
     limits: limitsOf(spec, host),
     ...(spec.oomScoreAdjust === undefined ? {} : { oomScoreAdjust: spec.oomScoreAdjust }),
     ...(spec.cpuAffinity === undefined ? {} : { cpuAffinity: spec.cpuAffinity }),

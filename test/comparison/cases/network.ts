@@ -33,7 +33,7 @@ function withLink(one: Case, name: string, ...kind: readonly string[]): Case {
     prepare: (place) => {
       one.prepare?.(place);
       quietly('link', 'del', name);
-      ip('link', 'add', name, ...kind);
+      ip('link', 'add', name, 'address', '02:00:00:00:00:01', ...kind);
     },
     after: (place) => {
       const found = `${namesOf(name)}: ${one.after?.(place)}`;
@@ -43,7 +43,7 @@ function withLink(one: Case, name: string, ...kind: readonly string[]): Case {
   };
 }
 
-export const NETWORK_CASES: readonly Case[] = [
+const CASES: readonly Case[] = [
   { promise: '--private-network', options: ['--private-network'] },
   { promise: '--private-network: the calls', options: ['--private-network'], command: ['/probe', 'calls'] },
   links('--private-network: lo alone, and up', '--private-network'),
@@ -55,18 +55,7 @@ export const NETWORK_CASES: readonly Case[] = [
   links('--network-zone', '--network-zone=cmp'),
   withLink(links('--network-macvlan', '--network-macvlan=cmpd0'), 'cmpd0', 'type', 'veth', 'peer', 'name', 'cmpd1'),
   withLink(links('--network-ipvlan', '--network-ipvlan=cmpd0'), 'cmpd0', 'type', 'veth', 'peer', 'name', 'cmpd1'),
-  {
-    ...withLink(
-      links('--network-interface', '--network-interface=cmpd0'),
-      'cmpd0',
-      'type',
-      'veth',
-      'peer',
-      'name',
-      'cmpd1',
-    ),
-    needsSystemd: true,
-  },
+  withLink(links('--network-interface', '--network-interface=cmpd0'), 'cmpd0', 'type', 'veth', 'peer', 'name', 'cmpd1'),
   {
     promise: '--network-namespace-path',
     prepare: () => {
@@ -98,3 +87,5 @@ export const NETWORK_CASES: readonly Case[] = [
     '--network-veth',
   ),
 ];
+
+export const NETWORK_CASES: readonly Case[] = CASES.map((one) => ({ ...one, alone: true }));

@@ -145,6 +145,7 @@ export const PAYLOAD_CASES: readonly Case[] = [
   refused('a personality that is none', '--personality=vax'),
   {
     promise: 'twenty options at once',
+    prepare: (place) => place.directory('share'),
     options: [
       '-M',
       'many',
@@ -152,7 +153,7 @@ export const PAYLOAD_CASES: readonly Case[] = [
       '--read-only',
       '--tmpfs=/var',
       '--tmpfs=/mnt:mode=0700,size=8M',
-      '--bind={place}:/srv',
+      '--bind={place}/share:/srv',
       '--bind-ro=/usr/share:/opt',
       '--inaccessible=/etc/group',
       '-u',

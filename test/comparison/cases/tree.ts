@@ -12,7 +12,7 @@ const ID = '0123456789abcdef0123456789abcdef';
 function subtree({ tree }: Place): void {
   execFileSync('sh', [
     '-c',
-    `cd '${tree}' && mkdir sub && cp -a bin etc lib lib64 probe sbin tmp usr var proc sys dev run sub/`,
+    `cd '${tree}' && mkdir sub sub/old && cp -a bin etc home lib lib64 mnt opt probe root sbin srv tmp usr var proc sys dev run sub/`,
   ]);
 }
 

@@ -33,10 +33,12 @@ export const USER_CASES: readonly Case[] = [
     promise: '--private-users=pick of an owned range',
     prepare: owned(0x1000000),
     options: ['--private-users=pick', '--private-users-ownership=off'],
+    alone: true,
   },
   {
     promise: '-U: the guest’s root owns its files',
     options: ['-U'],
+    alone: true,
     command: [
       'sh',
       '-c',

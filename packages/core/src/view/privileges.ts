@@ -5,7 +5,7 @@ import { PermissionError, UnsupportedError, UsageError } from '../errors';
 import type { HostFacts } from '../facts';
 import type { SeccompFilter } from '../plan';
 import type { ContainerSpec } from '../spec';
-import type { ContainerView } from './model';
+import type { ContainerView, UsersView } from './model';
 
 /** Capabilities that open system calls: those of kOpenings in native/src/seccomp/groups.hh. */
 const OPENING = [
@@ -59,17 +59,19 @@ export function requirePrivileges(host: HostFacts): void {
 
 /**
  * What the payload may do: the default capabilities, plus NET_ADMIN over a network of its own, plus --capability, minus
- * --drop-capability, as far as the host can give them.
+ * --drop-capability, as far as the host can give them. In a user namespace all of them can be had: they end at its border.
  *
  * @throws PermissionError for a capability that was asked for by name and that the caller cannot give
  * @throws UsageError for an ambient capability that is not retained
  * @throws UnsupportedError for SELinux labels on a host without SELinux
  */
-export function privilegesOf(spec: ContainerSpec, host: HostFacts): ContainerView['privileges'] {
+export function privilegesOf(spec: ContainerSpec, host: HostFacts, users?: UsersView): ContainerView['privileges'] {
   requireSelinux(spec, host);
-  const available = new Set(grantable(host));
+  const available = new Set(users === undefined ? grantable(host) : CAPABILITIES);
   const wanted = new Set(DEFAULT);
   if (spec.network.private) wanted.add('net_admin');
+  // over a network of the host's it has no force, but services take it for the permission to use low ports
+  else if (users !== undefined && users.base !== 0) wanted.delete('net_bind_service');
   for (const name of spec.addCapabilities) for (const one of name === 'all' ? CAPABILITIES : [name]) wanted.add(one);
   for (const name of spec.dropCapabilities) {
     for (const one of name === 'all' ? CAPABILITIES : [name]) wanted.delete(one);
