@@ -79,6 +79,11 @@ it('by default a read-only tree gets the file bound, and its own stays', () => {
   assert.match(mount, / \/etc\/resolv\.conf ro,nosuid,nodev/);
 });
 
+it('by default a read-only tree with a symbolic link keeps it', () => {
+  given(resolv, (path) => symlinkSync('../run/systemd/resolve/stub-resolv.conf', path));
+  assert.is(run('--read-only', 'readlink', '/etc/resolv.conf').stdout, '../run/systemd/resolve/stub-resolv.conf\n');
+});
+
 it('by default a read-only tree without the file starts without one', () => {
   given(resolv);
   assert.is(run('--read-only', 'sh', '-c', 'test -e /etc/resolv.conf || echo none').stdout, 'none\n');

@@ -81,11 +81,11 @@ for (const users of both) {
 
   it(`--volatile starts with nothing but the /usr of the tree, read-only${named(users)}`, () => {
     const out = sh(
-      'ls -A /etc /var; touch /etc/x && echo etc; touch /usr/x 2>/dev/null || echo no',
+      'ls -A /etc /var; touch /x && stat -c %u / /x; touch /etc/x && echo etc; touch /usr/x 2>/dev/null || echo no',
       '--volatile',
       ...options,
     );
-    assert.match(out, /etc\nno\n$/);
+    assert.match(out, /\n0\n0\netc\nno\n$/);
     assert.not.match(out, /passwd/);
     assert.not(existsSync(join(tree, 'etc/x')));
   });
@@ -255,6 +255,36 @@ it('a link of the tree at the target of a mount ends inside the tree, of a layer
     rmSync(join(tree, 'trap'));
     rmSync(join(tree, tmpdir().split('/')[1] as string, 'tsnspawn-mounts'), { recursive: true, force: true });
   }
+});
+
+it('--overlay follows a link to its writable layer, and refuses one that is a mount point', () => {
+  const low = directory('lower-of-link');
+  const top = directory('top-of-link');
+  const link = join(scratch, 'link');
+  symlinkSync(top, link);
+  assert.is(sh('echo x > /o/new; echo done', `--overlay=${low}:${link}:/o`), 'done\n');
+  assert.equal(
+    [readFileSync(join(top, 'new'), 'utf8'), readdirSync(scratch).filter((name) => name.startsWith('.#'))],
+    ['x\n', []],
+  );
+  execFileSync('mount', ['-t', 'tmpfs', 'none', top]);
+  try {
+    const { status, stderr } = run('echo x > /o/lost', `--overlay=${low}:${link}:/o`);
+    assert.is(status, 1);
+    assert.match(
+      stderr,
+      /^tsnspawn: --overlay: cannot lay .*top-of-link over \/o: it is a mount point\nhint: .*top-of-link\/upper\n$/,
+    );
+  } finally {
+    execFileSync('umount', [top]);
+  }
+  assert.equal(readdirSync(top), ['new']);
+});
+
+it('more mounts than one launch can hold are refused', () => {
+  const { status, stderr } = run('true', ...Array.from({ length: 300 }, () => '--bind-ro=/etc:/o'));
+  assert.is(status, 1);
+  assert.match(stderr, /^tsnspawn: more mounts are asked for than the 256 that one launch can hold\n/);
 });
 
 it('a tree on a read-only file system starts, and ephemeral it can be written to', () => {

@@ -68,6 +68,23 @@ it('the same machine gets the same range, two at once get two', () => {
   );
 });
 
+it('the lock of a picked range lasts as long as the machine, and leaves no file', async () => {
+  const name = `locks-${process.pid}`;
+  const args = ['-q', '-U', '-x', '-M', name, '-D', tree];
+  let file = '';
+  await withMachine([...args, 'sh', '-c', 'cat /proc/self/uid_map; exec sleep 1000'], async (running) => {
+    await running.until(/ 65536\r/);
+    file = `/run/systemd/nspawn-uid/${running.output.trim().split(/\s+/)[1]}`;
+    assert.ok(existsSync(file));
+    process.kill(running.pid, 'SIGTERM');
+    await running.exited;
+  });
+  assert.is(existsSync(file), false);
+  assert.is(tsnspawn([...args, '--pipe', '/bin/none']).status, 1);
+  assert.is(tsnspawn([...args, '--dry-run', 'true']).status, 0);
+  assert.is(existsSync(file), false, 'after a failure and a look');
+});
+
 it('the root of the guest is a user of its range on the host, and the files that it makes are root’s in the tree', () =>
   withMachine(['-q', '-U', '-D', tree, 'sh', '-c', 'touch /made; id -u; exec sleep 1000'], async (running) => {
     await running.until(/^0$/m);
@@ -105,6 +122,34 @@ it('what is read-only, covered or mounted for the guest cannot be undone by its 
     cat /data/file`;
   assert.is(sh(script, '-U', '--read-only', bind, '--inaccessible=/etc/inittab'), 'kept');
   assert.is(readFileSync(join(scratch, 'data/file'), 'utf8'), 'kept');
+});
+
+it('not even in /proc and /sys, which the guest mounts itself', () => {
+  const own = join(scratch, 'own');
+  mkdirSync(own);
+  writeFileSync(join(own, 'file'), 'kept');
+  const script = `
+    for mount in /proc/driver /sys/fs/bpf; do
+      mount -o remount,rw,bind $mount 2>/dev/null; mount -o remount,rw $mount 2>/dev/null
+      (echo broken > $mount/file) 2>/dev/null && echo wrote to $mount
+    done
+    (echo broken > /proc/uptime) 2>/dev/null && echo wrote to the file
+    cat /proc/driver/file /sys/fs/bpf/file /proc/uptime
+    echo changed > /proc/loadavg; ls /run/host/incoming`;
+  const writable = join(scratch, 'writable');
+  writeFileSync(writable, '');
+  const output = sh(
+    script,
+    '-U',
+    '--private-network',
+    `--bind-ro=${own}:/proc/driver:idmap`,
+    `--bind-ro=${own}:/sys/fs/bpf:idmap`,
+    `--bind-ro=${join(own, 'file')}:/proc/uptime:idmap`,
+    `--bind=${writable}:/proc/loadavg:idmap`,
+  );
+  assert.is(output, 'keptkeptkept');
+  assert.is(readFileSync(join(own, 'file'), 'utf8'), 'kept');
+  assert.is(readFileSync(writable, 'utf8'), 'changed\n');
 });
 
 it('without a user namespace the same bind could be written to: it is the namespace that locks it', () => {

@@ -22,7 +22,9 @@ function done(plan: LaunchPlan, path: string): string {
     if (step.op === 'bind' && step.target === path) {
       const from = typeof step.source === 'string' ? step.source : step.source.from;
       const open = stepsOf(plan.outer, 'openTree').find(({ as }) => as === from);
-      return [`bind${may}${step.coverLink === true ? ' over the link' : ''} ${from} ${open?.flags}`];
+      return [
+        `bind${may}${step.coverLink === true ? ' over the link' : ''}${step.nofollow === true ? ' but no link' : ''} ${from} ${open?.flags}`,
+      ];
     }
     return [];
   });
@@ -54,14 +56,14 @@ test('by default the file goes when the host has none', () => {
 });
 
 test('by default a tree that is not written to gets the file bound', () => {
-  const bound = 'bind? over the link /etc/resolv.conf ro,nosuid,nodev';
+  const bound = 'bind? but no link /etc/resolv.conf ro,nosuid,nodev';
   assert.is(resolv(['--read-only']), bound);
   assert.is(resolv([], { resolver }, { writable: false }), bound);
   assert.is(resolv(['--volatile=state']), bound);
   assert.is(resolv(['--volatile=overlay']), 'write? host');
   assert.is(resolv(['--volatile=yes']), 'write? host');
   const stub = { resolver: { ...resolver, stubListens: true } };
-  assert.is(resolv(['--read-only'], stub), 'bind? over the link /run/systemd/resolve/stub-resolv.conf ro,nosuid,nodev');
+  assert.is(resolv(['--read-only'], stub), 'bind? but no link /run/systemd/resolve/stub-resolv.conf ro,nosuid,nodev');
 });
 
 test('by default what the user has mounted there stays', () => {

@@ -66,8 +66,8 @@ test('when no range is free it is said, not shared with somebody', () => {
 });
 
 test('a picked range stays locked for as long as the monitor lives', () => {
-  assert.equal(planOf(['-U'], PICKED).handed, ['lock of the range of ids']);
-  assert.equal(planOf(['--private-users=65536']).handed, []);
+  assert.equal(planOf(['-U'], PICKED).locks, ['lock of the range of ids']);
+  assert.equal(planOf(['--private-users=65536']).locks, undefined);
 });
 
 test('owners are mapped where the file system can, changed where it cannot, and left alone where they are right', () => {
@@ -80,6 +80,35 @@ test('owners are mapped where the file system can, changed where it cannot, and 
   assert.is(how(['--private-users=65536', '--private-users-ownership=auto'], {}), 'map');
   assert.is(how(['--private-users=65536', '--private-users-ownership=chown'], {}), 'shift');
   assert.is(how(['-U', '--private-users-ownership=off'], {}), 'as-is');
+  assert.is(how(['-U'], { mapsOwners: false }), 'shift');
+  assert.throws(
+    () => how(['-U', '--private-users-ownership=map'], { mapsOwners: false }),
+    (error: Error) => error instanceof UnsupportedError && /cannot show other owners/.test(error.message),
+  );
+});
+
+test('a tree that lies in another range is mapped from there', () => {
+  const outside = (owner: { uid: number; gid: number }) => {
+    const plan = planOf(['-U'], PICKED, tree({ owner }));
+    return stepsOf(plan.outer, 'userNamespace').map(({ uids }) => uids);
+  };
+  assert.equal(outside({ uid: 1879048192, gid: 1879048192 }), [[{ inside: 1879048192, outside: 655360, size: 65536 }]]);
+  assert.equal(outside({ uid: 100000, gid: 100000 }), [[{ inside: 100000, outside: 655360, size: 65536 }]]);
+  assert.equal(outside({ uid: 1000, gid: 1000 }), [[{ inside: 0, outside: 655360, size: 65536 }]]);
+});
+
+test('owneridmap knows the owner of the place as the guest does, wherever the ids of the tree begin', () => {
+  const shown = (options: readonly string[], id: number, owner: number) => {
+    const facts = tree({ owner: { uid: owner, gid: owner }, owners: { '/srv': { uid: id, gid: id } } });
+    const { entries } = viewOf([...options, '--bind=/data:/srv:owneridmap'], PICKED, facts);
+    const bind = entries.find((entry) => entry.kind === 'host' && entry.path === '/srv');
+    return bind?.kind === 'host' ? bind.uids?.[0]?.outside : undefined;
+  };
+  assert.is(shown(['-U'], 33, 0), 655360 + 33);
+  assert.is(shown(['-U'], 655360 + 33, 655360), 655360 + 33);
+  assert.is(shown(['-U'], 100033, 100000), 655360 + 33);
+  assert.is(shown([], 33, 0), 33);
+  assert.throws(() => shown(['-U'], 33, 100000), /the owner 33:33 of \/srv in the tree is no user of the container/);
 });
 
 test('owners on the disk are changed to whole ranges only, and not in a tree that is not written to', () => {

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <shadow.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 
 #include <string>
 
+#include "addon/lock.hh"
 #include "addon/spawn.hh"
 
 namespace {
@@ -38,24 +40,24 @@ int lockIds(uint32_t base, uint32_t size) {
   if ((mkdir("/run/systemd", 0755) < 0 && errno != EEXIST) || (mkdir(kDirectory, 0755) < 0 && errno != EEXIST))
     return -errno;
   std::string path = std::string(kDirectory) + "/" + std::to_string(base);
-  Fd fd(open(path.c_str(), O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600));
-  if (fd.get() < 0) return -errno;
-  // Of the open file, not of the process: it goes on with the copy that the monitor has.
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  if (fcntl(fd.get(), F_OFD_SETLK, &lock) < 0) return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+  // Of the open file, not of the process: it goes on with the copy that the monitor has, which removes the file at the end.
+  int lock = makeLockFile(path, true);
+  if (lock < 0) return lock == -EAGAIN ? -EBUSY : lock;
   // While nobody adds a user.
   bool database = lckpwdf() == 0;
   bool taken = hasOwner(base, size);
   if (database) ulckpwdf();
-  return taken ? -EBUSY : fd.release();
+  if (!taken) return lock;
+  releaseLockFile(lock);
+  return -EBUSY;
 }
 
 bool mapsOwners(int directory) {
   // A namespace can only be had from a process in it; this one does nothing but exist.
   int pid = static_cast<int>(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   if (pid < 0) return false;
+  // It goes with the launcher, should that be killed here.
+  if (pid == 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
   while (pid == 0) pause();
   std::string process = "/proc/" + std::to_string(pid);
   constexpr const char* kMap = "0 65536 65536\n";

@@ -21,22 +21,6 @@ int setLock(int fd, short type) {
   return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
 }
 
-/// The descriptor of a lock file, locked, or -errno.
-int lockFile(const std::string& path, bool exclusive) {
-  for (int attempt = 0; attempt < 16; attempt++) {
-    int fd = open(path.c_str(), O_RDWR | O_CREAT | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) return -errno;
-    struct stat status;
-    int error = setLock(fd, exclusive ? F_WRLCK : F_RDLCK);
-    if (error == 0 && fstat(fd, &status) < 0) error = -errno;
-    if (error == 0 && status.st_nlink > 0) return fd;
-    close(fd);
-    if (error < 0) return error == -EACCES ? -EAGAIN : error;
-    // Its last holder has removed it between the two calls.
-  }
-  return -EAGAIN;
-}
-
 std::string globalLock(const struct stat& status) {
   auto pair = [](unsigned long a, unsigned long b) { return std::to_string(a) + ":" + std::to_string(b); };
   if (S_ISBLK(status.st_mode))
@@ -50,6 +34,21 @@ void makeLockDirectory() {
 }
 
 }  // namespace
+
+int makeLockFile(const std::string& path, bool exclusive) {
+  for (int attempt = 0; attempt < 16; attempt++) {
+    int fd = open(path.c_str(), O_RDWR | O_CREAT | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) return -errno;
+    struct stat status;
+    int error = setLock(fd, exclusive ? F_WRLCK : F_RDLCK);
+    if (error == 0 && fstat(fd, &status) < 0) error = -errno;
+    if (error == 0 && status.st_nlink > 0) return fd;
+    close(fd);
+    if (error < 0) return error == -EACCES ? -EAGAIN : error;
+    // Its last holder has removed it between the two calls.
+  }
+  return -EAGAIN;
+}
 
 int lockTree(const std::string& path, bool exclusive, const std::string& expected) {
   int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -76,10 +75,10 @@ int takeLockFiles(const std::string& path, bool exclusive, std::vector<int>& fil
     names.push_back(path.substr(0, slash + 1) + ".#" + path.substr(slash + 1) + ".lck");
   names.push_back(globalLock(status));
   for (const std::string& name : names) {
-    int fd = lockFile(name, exclusive);
+    int fd = makeLockFile(name, exclusive);
     if (fd == -ENOENT) {
       makeLockDirectory();
-      fd = lockFile(name, exclusive);
+      fd = makeLockFile(name, exclusive);
     }
     if (fd >= 0) files.push_back(fd);
     if (fd != -EAGAIN) continue;

@@ -14,5 +14,8 @@ int lockTree(const std::string& path, bool exclusive, const std::string& expecte
 /// the descriptors. Where a file cannot be made, as beside a tree on a read-only file system, there is none.
 int takeLockFiles(const std::string& path, bool exclusive, std::vector<int>& files);
 
+/// Opens, or makes, the file `path` and locks it. Returns the descriptor or -errno; -EAGAIN when somebody holds it.
+int makeLockFile(const std::string& path, bool exclusive);
+
 /// Removes the file of a lock, unless others hold it too, and closes the descriptor.
 void releaseLockFile(int fd);

@@ -1,7 +1,7 @@
 // The launch: command line → spec → view → plan → guest. It is timed in milliseconds, so nothing is done before it is needed,
 // and what other commands need (clipanion, archives, http) is in another bundle.
 
-import { closeSync, existsSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import {
   BindError,
   boots,
@@ -31,6 +31,8 @@ import {
   type Held,
   type ImageOptions,
   inScope,
+  isMountPoint,
+  letGo,
   loadCredentials,
   type OpenedMachineImage,
   probeHost,
@@ -119,12 +121,13 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
   const onlyLook = dryRun !== undefined;
   const tryOut = (spec: ContainerSpec): void => {
     const { handed } = prepare(spec, onlyLook, runtime, () => {});
-    for (const fd of handed.values()) closeSync(fd);
+    letGo(handed);
   };
   const spec = await withTree(invocation.spec, onlyLook, tryOut, quiet ? () => {} : say);
   const prepared = prepare(spec, onlyLook, runtime, quiet ? () => {} : warn);
   if (dryRun !== undefined) {
-    const { plan } = prepared;
+    const { plan, handed } = prepared;
+    letGo(handed);
     output.out(dryRun === 'json' ? `${JSON.stringify(plan, null, 2)}\n` : renderPlan(plan));
     return 0;
   }
@@ -253,7 +256,10 @@ function requireLayers({ path, lower, upper }: Extract<Entry, { kind: 'overlay' 
   for (const layer of [...lower, ...(upper === undefined ? [] : [upper])]) {
     if (!('host' in layer)) continue;
     const status = statSync(pathOf(layer.host), { throwIfNoEntry: false });
-    if (status?.isDirectory()) continue;
+    if (status?.isDirectory()) {
+      if (layer === upper) refuseMountPoint(layer.host, path);
+      continue;
+    }
     throw new BindError(
       `cannot lay ${layer.host} over ${path}: ${status === undefined ? 'No such file or directory' : 'Not a directory'}`,
       {
@@ -263,6 +269,17 @@ function requireLayers({ path, lower, upper }: Extract<Entry, { kind: 'overlay' 
       },
     );
   }
+}
+
+/** The work directory lies beside the layer: where that is a mount point, on another file system, and what is below it would be written. */
+function refuseMountPoint(upper: string, path: string): void {
+  if (!isMountPoint(upper)) return;
+  throw new BindError(`cannot lay ${upper} over ${path}: it is a mount point`, {
+    code: 'EXDEV',
+    path: upper,
+    option: '--overlay',
+    hint: `name a directory in it, such as ${upper}/upper`,
+  });
 }
 
 /** An error as it is told to the user. Anything but a TsnspawnError is a defect, and shows where it came from. */

@@ -234,6 +234,9 @@ export function reasonFor(step: FailedStep, errno: string): string | undefined {
   return undefined;
 }
 
+/** Steps that make one: ENOSPC is no matter of disks there. */
+const NAMESPACES: readonly FailedStep['op'][] = ['clone', 'unshareCgroup', 'unshareMounts', 'userNamespace'];
+
 /** Who is not root is refused before the first step: it is not the caller's rights that are missing. */
 function inAnotherContainer(what: string): string {
   return `inside another container? it must allow ${what} (a security profile may forbid them)`;
@@ -247,7 +250,7 @@ function inAnotherContainer(what: string): string {
  */
 export function hintFor(step: FailedStep, errno: string, about?: string): string | undefined {
   const denied = errno === 'EPERM' || errno === 'EACCES';
-  if (errno === 'ENOSPC' && (step.op === 'clone' || step.op === 'unshareCgroup')) {
+  if (errno === 'ENOSPC' && NAMESPACES.includes(step.op)) {
     return 'a limit on namespaces is reached: see /proc/sys/user/max_*_namespaces';
   }
   switch (step.op) {
@@ -290,6 +293,29 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
     case 'bind':
       if (errno === 'EINVAL' || errno === 'ENOTDIR') return 'a directory goes onto a directory, and a file onto a file';
       return readOnlyHint(step.target, errno);
+    case 'userNamespace':
+    case 'idMap':
+      return denied ? inAnotherContainer('user namespaces with these ids') : undefined;
+    case 'unshareMounts':
+      return denied ? inAnotherContainer('mounts') : undefined;
+    case 'mapOwners':
+      if (denied) return inAnotherContainer('mounts');
+      return errno === 'EINVAL' ? 'its file system, or this kernel, cannot show other owners than it has' : undefined;
+    case 'shiftOwners':
+      if (errno === 'ENOENT') return 'it was changed meanwhile';
+      return denied || errno === 'EROFS'
+        ? 'files that are immutable (lsattr), or a file system that keeps owners?'
+        : undefined;
+    case 'overlay':
+      return overlayHint(errno);
+    case 'tempDirectory':
+      if (errno === 'EMFILE') return 'no more than 32 of them can be had at once';
+      return errno === 'EROFS' ? 'it must be possible to write there' : undefined;
+    case 'newMount':
+      if (errno === 'ENODEV') return `this kernel has no ${step.fs}`;
+      return denied ? inAnotherContainer('mounts') : undefined;
+    case 'cover':
+      return errno === 'ENOENT' ? 'only what exists can be covered' : undefined;
     case 'requireNamespacedReboot':
       return 'Linux before 3.4 would reboot the host when the guest reboots';
     case 'lookupUser':
@@ -308,6 +334,25 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
       return errno === 'EINVAL' ? 'the policy of the host has no such label' : undefined;
     case 'exec':
       return execHint(step, errno, about);
+    default:
+      return undefined;
+  }
+}
+
+function overlayHint(errno: string): string | undefined {
+  switch (errno) {
+    case 'ENODEV':
+      return 'this kernel has no overlay: modprobe overlay, or a kernel with it';
+    case 'EINVAL':
+      return 'the file system of the writable layer cannot be one: overlay, NFS, FUSE, FAT and others are not taken';
+    case 'ENOTDIR':
+    case 'ELOOP':
+      return 'the writable layer and its work directory beside it must be directories, and no links';
+    case 'ENAMETOOLONG':
+      return 'the name of the writable layer may have 240 bytes';
+    case 'EPERM':
+    case 'EACCES':
+      return inAnotherContainer('mounts');
     default:
       return undefined;
   }

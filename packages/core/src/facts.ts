@@ -193,6 +193,8 @@ export interface HostFacts {
   readonly freeRange?: number | undefined;
   /** 16 random hexadecimal digits: part of the names of what goes with this launch */
   readonly runId: string;
+  /** where the writable layers of overlays are, by the absolute path that was given: without links */
+  readonly uppers?: { readonly [path: string]: string } | undefined;
   /** owners of the sources of binds that are to show as the guest's root or as another user, by their absolute path */
   readonly owners?: { readonly [path: string]: Owner } | undefined;
   /** content of the host's files about name servers, one character for each byte, each read when it is asked after; undefined where

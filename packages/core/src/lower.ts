@@ -55,7 +55,7 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
   const ownNetwork = view.network.namespace === 'new';
   const filesystem = lowerEntries(view.entries, uuid, view.users, ownNetwork, view.root.changes);
   const root = lowerRoot(view.root, view.users);
-  const users = view.users && lowerUsers(view.users, ownNetwork, network.host);
+  const users = view.users && lowerUsers(view.users, ownNetwork, network.host, filesystem.own);
   const limits = lowerLimits(view);
   const shares = (name: 'ipc' | 'uts'): boolean => view.sharedNamespaces.includes(name);
   const namespaces: Namespace[] = [
@@ -109,10 +109,8 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     ...(cgroup.leaf === undefined ? {} : { leaf: cgroup.leaf }),
     clone: { monitor: ['pid'], guest: users === undefined ? namespaces : ['user', ...namespaces] },
     stub: view.payload.stub,
-    handed: [
-      ...(view.users?.picked === true ? [RANGE_LOCK] : []),
-      ...outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
-    ],
+    handed: outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
+    ...(view.users?.picked === true ? { locks: [RANGE_LOCK] } : {}),
     listen: view.listen,
     outer: outer.map((step) => labelled(step, view.apiLabel)),
     host: users?.host ?? [...network.host, ...register(view, uuid)],

@@ -444,6 +444,8 @@ export interface LaunchPlan {
   /** slots that the launcher fills with descriptors of its own, for the outer and the host side; they stay open from one start
    *  of the guest to the next */
   readonly handed: readonly Slot[];
+  /** lock files that the launcher hands on: they are removed at the end */
+  readonly locks?: readonly Slot[];
   /** number of the caller's descriptors, from 3 on, that the payload finds under the same numbers: sd_listen_fds(3) */
   readonly listen: number;
   /** the monitor, before the guest's first process is made: opens what is reached on the host only, and makes the cgroups. The

@@ -33,7 +33,7 @@ export function namespaceFlags(namespaces: readonly Namespace[]): number {
  * Encodes a plan.
  * @param filters gives the seccomp program of a step
  * @param locks number of lock files that are handed on with it
- * @throws RangeError when the plan uses more slots than the runner has
+ * @throws UnsupportedError when the plan uses more slots than the runner has
  */
 export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) => Uint8Array, locks = 0): Uint8Array {
   const steps = [...plan.outer, ...plan.host, ...plan.inner, ...plan.late];

@@ -155,7 +155,7 @@ export function failureOf(plan: LaunchPlan): StepError | undefined {
 }
 
 function nativeLaunch(plan: LaunchPlan, options: StartOptions): NativeLaunch {
-  const { lockFiles = [] } = options;
+  const lockFiles = [...(options.lockFiles ?? []), ...(plan.locks ?? []).map((slot) => handedFor(slot, options))];
   return {
     plan: encodePlan(plan, seccompProgram, lockFiles.length),
     lockFd: options.lockFd,

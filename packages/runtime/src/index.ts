@@ -1,13 +1,13 @@
 export { exactArguments, exitNow, explainsFailure, requireFilters } from '@tsnspawn/native';
 export type { Held } from './held';
 export { type ImageOptions, type OpenedMachineImage, openImage } from './image';
-export { releaseLock, type TreeLock, takeLock } from './lock';
+export { letGo, releaseLock, type TreeLock, takeLock } from './lock';
 export { type Machine, type MachineEnd, type MachineOptions, startMachine } from './machine';
 export { populate } from './place/template';
 export { pickVersion } from './place/version';
 export { loadCredentials } from './probe/credentials';
 export { probeHost, randomUuid } from './probe/host';
-export { parseMountinfo } from './probe/mountinfo';
+export { isMountPoint, parseMountinfo } from './probe/mountinfo';
 export { requireProcessors } from './probe/processors';
 export { findSettings } from './probe/settings-file';
 export { probeTree, type TreeQuestions } from './probe/tree';

@@ -1,6 +1,6 @@
 // A tree belongs to one machine that writes to it, or to any number that do not.
 
-import { describeErrno, TreeError, type TreeFacts } from '@tsnspawn/core';
+import { describeErrno, RANGE_LOCK, type Slot, TreeError, type TreeFacts } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
 import type { Held } from './held';
 
@@ -41,6 +41,14 @@ export function takeLock({ tree: { path, identity }, readOnly, lock = true, held
 export function releaseLock({ lockFd, lockFiles }: TreeLock): void {
   for (const file of lockFiles) addon().releaseLockFile(file);
   addon().closeFd(lockFd);
+}
+
+/** Gives back what was opened for the slots of a plan that is not carried out. */
+export function letGo(handed: ReadonlyMap<Slot, number>): void {
+  for (const [slot, fd] of handed) {
+    if (slot === RANGE_LOCK) addon().releaseLockFile(fd);
+    else addon().closeFd(fd);
+  }
 }
 
 function openUnlocked(path: string, identity: string): number {

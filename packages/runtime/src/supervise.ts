@@ -2,7 +2,7 @@
 
 import type { LaunchPlan, Slot } from '@tsnspawn/core';
 import { failureOf, supervisePlan } from '@tsnspawn/native';
-import { type LockOptions, releaseLock, takeLock } from './lock';
+import { type LockOptions, letGo, releaseLock, type TreeLock, takeLock } from './lock';
 import { monitorEnvironment } from './machine';
 import { enterLeaf } from './scope';
 
@@ -24,9 +24,16 @@ export interface SuperviseOptions extends LockOptions {
  * @throws StepError when the guest could not be started
  */
 export function supervise(plan: LaunchPlan, options: SuperviseOptions): never {
+  const { handed = new Map<Slot, number>() } = options;
   const failure = failureOf(plan);
-  if (failure !== undefined) throw failure;
-  const lock = takeLock(options);
+  let lock: TreeLock;
+  try {
+    if (failure !== undefined) throw failure;
+    lock = takeLock(options);
+  } catch (error) {
+    letGo(handed);
+    throw error;
+  }
   if (plan.monitor.console === 'interactive' && !options.quiet) {
     // Elsewhere the supervisor says it, once the guest runs: an error then stands alone.
     options.say(`Spawning container ${plan.machine} on ${options.tree.path}.`);

@@ -4,7 +4,7 @@ import { isUnder, lastComponent, parentOf } from '../paths';
 import { type MountFlag, type Slot, type Step, TREE_SLOT } from '../plan';
 import type { DeviceFilesystem, Entry, MountSource, RootView, UsersView } from '../view/model';
 import { INACCESSIBLE } from '../view/run';
-import { MAP, PROC, SYSFS, treeFlags } from './users';
+import { MAP, PROC, SCRATCH, SYSFS, treeFlags } from './users';
 
 /** Values that differ from run to run. */
 export interface RunVariables {
@@ -21,6 +21,8 @@ export interface FilesystemSteps {
   readonly overlay: readonly Step[];
   /** in the guest's root. `own`: only a process in the guest's namespaces can do it, where they have a user namespace */
   readonly inside: readonly { readonly step: Step; readonly own: boolean }[];
+  /** slots of what the monitor opens, and only a process in the guest's namespaces can put in its place */
+  readonly own: readonly Slot[];
 }
 
 /** Slot of the directory that takes the changes to a tree which is left alone. */
@@ -28,9 +30,6 @@ export const CHANGES_DIRECTORY: Slot = 'directory for changes';
 
 /** The part of a temporary directory that the guest sees. */
 const INNER = 'files';
-
-/** An empty directory that is there anyway: the whole sysfs stands here while its parts are taken out of it. */
-const SCRATCH = '/run/host/incoming';
 
 /**
  * Lowers the entries in their order.
@@ -50,6 +49,7 @@ export function lowerEntries(
   const inside: { step: Step; own: boolean }[] = [];
   const lastSysfs = entries.findLastIndex(({ kind }) => kind === 'sysfs');
   let sysfs = false;
+  const ownSlots: Slot[] = [];
   entries.forEach((entry, index) => {
     const own = isOwn(entry, ownNetwork);
     const put = (...steps: readonly Step[]): void => void inside.push(...steps.map((step) => ({ step, own })));
@@ -60,7 +60,9 @@ export function lowerEntries(
         target: entry.path,
         recursive,
         flags: [],
-        ...(entry.kind === 'host' ? { ...onlyTrue(entry, 'coverLink'), ...onlyTrue(entry, 'try') } : {}),
+        ...(entry.kind === 'host'
+          ? { ...onlyTrue(entry, 'coverLink'), ...onlyTrue(entry, 'nofollow'), ...onlyTrue(entry, 'try') }
+          : {}),
       });
     switch (entry.kind) {
       case 'host': {
@@ -68,6 +70,7 @@ export function lowerEntries(
         if (entry.made === true)
           open.push({ op: 'mkdir', path: entry.source, mode: 0o755, replace: true, ...onlyTrue(entry, 'try') });
         open.push(...openHost(entry, as, users));
+        if (own) ownSlots.push(as);
         bind(as, entry.recursive);
         break;
       }
@@ -83,13 +86,15 @@ export function lowerEntries(
         const steps = lowerOverlay(entry, index, users);
         open.push(...steps.open);
         overlay.push(steps.overlay);
+        if (own) ownSlots.push(steps.overlay.as);
         bind(steps.overlay.as, false);
         break;
       }
       case 'sysfs': {
         if (!sysfs) {
           const flags = ['nosuid', 'nodev', 'noexec'] as const;
-          if (users === undefined || !ownNetwork) put({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags, data: '' });
+          if (users === undefined || !ownNetwork)
+            put({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags, data: entry.flags.includes('ro') ? 'ro' : '' });
           else put({ op: 'bind', source: { from: SYSFS }, target: SCRATCH, recursive: false, flags: [] });
         }
         sysfs = true;
@@ -104,7 +109,7 @@ export function lowerEntries(
         } else put(...lowerEntry(entry, uuid));
     }
   });
-  return { open, overlay, inside };
+  return { open, overlay, inside, own: ownSlots };
 }
 
 /** A file system of an image; its changes lie beside those of the root. Returns its slot. */

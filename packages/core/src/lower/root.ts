@@ -39,7 +39,7 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
     open.push({ op: 'shiftOwners', from: tree, path: '/', base: users.base });
   if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: tree, by: MAP });
   if (root.usrOnly !== undefined)
-    open.push({ op: 'newMount', fs: 'tmpfs', flags: ['strictatime'], data: root.usrOnly.data, as: ROOT });
+    open.push({ op: 'newMount', fs: 'tmpfs', flags: ['strictatime'], data: owned(root.usrOnly.data, users), as: ROOT });
 
   const overlay: Step[] = [];
   if (root.changes !== undefined) {
@@ -62,6 +62,11 @@ export function lowerRoot(root: RootView, users: UsersView | undefined): RootSte
       ? []
       : [{ op: 'bind', source: { from: tree }, target: '/usr', recursive: true, flags: ['ro'] }];
   return { open, overlay, entered: [...usr, ...pivot(root)] };
+}
+
+/** Options of a tmpfs that is made before the monitor acts as the guest's root. */
+function owned(data: string, users: UsersView | undefined): string {
+  return users === undefined ? data : `${data},uid=${users.base},gid=${users.base}`;
 }
 
 /** The locked directory, not its path: what lies there at a reboot of the guest may be another one. */

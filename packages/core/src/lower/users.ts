@@ -17,6 +17,9 @@ export const PROC: Slot = 'proc';
 /** The same of a sysfs of a network namespace of its own. */
 export const SYSFS: Slot = 'sysfs';
 
+/** An empty directory that is there anyway: mounts stand here for a moment. */
+export const SCRATCH = '/run/host/incoming';
+
 /** Slot of the lock of a range that was picked: it lasts as long as the monitor. */
 export const RANGE_LOCK: Slot = 'lock of the range of ids';
 
@@ -41,9 +44,18 @@ export interface UsersSteps {
  * The kernel lets a user namespace mount proc and sysfs only where the mount namespace has one already of which nothing is
  * covered (mount_too_revealing()). So the monitor puts one of its own in each place; when the guest has made its own they go
  * again, by propagation: what came with the namespace is locked for the guest.
+ *
+ * What goes onto proc or sysfs can only be put there by the guest. It comes by way of the namespace too, out of which the guest copies
+ * it: a copy has its flags locked like what it is a copy of.
  */
-export function lowerUsers(users: UsersView, ownNetwork: boolean, network: readonly Step[]): UsersSteps {
+export function lowerUsers(
+  users: UsersView,
+  ownNetwork: boolean,
+  network: readonly Step[],
+  own: readonly Slot[],
+): UsersSteps {
   const ids = mapOf(users);
+  const owners = ids.map((range) => ({ ...range, inside: range.inside + (users.treeBase ?? 0) }));
   const show = (fs: string, target: string): Step => ({
     op: 'mount',
     fs,
@@ -52,18 +64,30 @@ export function lowerUsers(users: UsersView, ownNetwork: boolean, network: reado
     data: '',
     nofollow: true,
   });
+  const way = (index: number): string => `${SCRATCH}/${index}`;
   return {
-    open: [{ op: 'userNamespace', uids: ids, gids: ids, as: MAP }],
+    open: [{ op: 'userNamespace', uids: owners, gids: owners, as: MAP }],
     host: [{ op: 'idMap', uids: ids, gids: ids }],
-    visible: [show('proc', '/proc'), ...(ownNetwork ? [show('sysfs', '/sys')] : [])],
+    visible: [
+      ...(own.length === 0 ? [] : [{ op: 'mount', fs: 'tmpfs', target: SCRATCH, flags: API, data: '' } as const]),
+      ...own.map(
+        (from, index): Step => ({ op: 'bind', source: { from }, target: way(index), recursive: true, flags: [] }),
+      ),
+      show('proc', '/proc'),
+      ...(ownNetwork ? [show('sysfs', '/sys')] : []),
+    ],
     begin: [
       { op: 'becomeRoot' },
       { op: 'newMount', fs: 'proc', flags: API, data: '', as: PROC },
       // read-only, as the host's own may be, of which it must not give more
       ...(ownNetwork ? [{ op: 'newMount', fs: 'sysfs', flags: ['ro', ...API], data: '', as: SYSFS } as const] : []),
+      ...own.map(
+        (as, index): Step => ({ op: 'openTree', source: { inside: way(index) }, recursive: true, flags: [], as }),
+      ),
       { op: 'await' },
     ],
     late: [
+      ...(own.length === 0 ? [] : [{ op: 'umount', target: SCRATCH } as const]),
       { op: 'umount', target: '/proc' },
       ...(ownNetwork ? [{ op: 'umount', target: '/sys' } as const] : []),
       { op: 'returnToHost' },

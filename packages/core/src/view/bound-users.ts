@@ -134,8 +134,14 @@ function recordsOf({ of, id, account }: BoundUser): Entry[] {
       ? []
       : record(name, id, 'user-privileged', 0o600, { privileged: { hashedPassword: [of.hashedPassword] } })),
     ...record(name, id, 'group', 0o644, group),
+    // an empty file would count as masked
     ...groups.map(
-      (other): Entry => ({ kind: 'file', path: `${RECORDS}/${name}:${other}.membership`, mode: 0o644, content: '' }),
+      (other): Entry => ({
+        kind: 'file',
+        path: `${RECORDS}/${name}:${other}.membership`,
+        mode: 0o644,
+        content: '{}\n',
+      }),
     ),
   ];
 }

@@ -1,13 +1,13 @@
 // The mounts that were asked for: --bind, --bind-ro, --tmpfs, --overlay, --overlay-ro, --inaccessible.
 
 import { UsageError } from '../errors';
-import type { HostFacts, TreeFacts } from '../facts';
+import type { HostFacts, Owner, TreeFacts } from '../facts';
 import { absolute, components, hasDotDot, lastComponent, simplify } from '../paths';
 import type { IdMap, MountFlag } from '../plan';
 import type { BindMount, ContainerSpec, CustomMount, OverlayMount, Source, TmpfsMount } from '../spec';
 import type { Entry, MountSource, UsersView } from './model';
 import { TEMPORARY_PLACE, temporaryName } from './root';
-import { mapOf, RANGE } from './users';
+import { idInGuest, mapOf, RANGE } from './users';
 
 /** Custom mounts by destination, parents before what lies below them; of two at the same place the later one is on top. */
 export function customEntries(spec: ContainerSpec, host: HostFacts, tree: TreeFacts, places: Places): Entry[] {
@@ -84,11 +84,23 @@ function mapsOf(
     }
     default: {
       const owner = host.owners?.[source] ?? { uid: 0, gid: 0 };
-      const shown = ids === 'rootidmap' ? { uid: 0, gid: 0 } : (tree.owners?.[path] ?? { uid: 0, gid: 0 });
+      const shown = ids === 'rootidmap' ? { uid: 0, gid: 0 } : ownerInGuest(tree.owners?.[path], path, users);
       const one = (inside: number, id: number): readonly IdMap[] => [{ inside, outside: base + id, size: 1 }];
       return { uids: one(owner.uid, shown.uid), gids: one(owner.gid, shown.gid) };
     }
   }
+}
+
+/** @throws UsageError where the owner is no user of the guest */
+function ownerInGuest(owner: Owner | undefined, path: string, users: UsersView | undefined): Owner {
+  if (owner === undefined) return { uid: 0, gid: 0 };
+  const uid = idInGuest(owner.uid, users);
+  const gid = idInGuest(owner.gid, users);
+  if (uid !== undefined && gid !== undefined) return { uid, gid };
+  throw new UsageError(`the owner ${owner.uid}:${owner.gid} of ${path} in the tree is no user of the container`, {
+    option: '--bind',
+    hint: 'rootidmap shows the files as those of root',
+  });
 }
 
 function overlayEntry(mount: OverlayMount, setting: Setting): Entry {
@@ -98,8 +110,11 @@ function overlayEntry(mount: OverlayMount, setting: Setting): Entry {
   const common = { kind: 'overlay', path, lower: mount.lower.map(place) } as const;
   if (upper === undefined) return common;
   if (upper === 'temporary') return { ...common, upper: { temporary: temporaryDirectory(setting) } };
+  const top = place(upper);
+  // links may lead from one directory to another, but the layer and its work directory must lie in the same one
+  const real: MountSource = 'host' in top ? { host: setting.host.uppers?.[top.host] ?? top.host } : top;
   // beside the upper one: both must be on one mount. Always the same: what a killed machine has left is taken again
-  return { ...common, upper: place(upper), work: `.#${lastComponent(upper.path)}.work` };
+  return { ...common, upper: real, work: `.#${lastComponent('host' in real ? real.host : real.tree)}.work` };
 }
 
 /** The destination of a relative source that names none: where it is on the host. */

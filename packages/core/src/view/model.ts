@@ -48,6 +48,8 @@ export interface UsersView {
   readonly size: number;
   /** the tree's owners: right already, shown shifted, or changed on the disk */
   readonly tree: 'as-is' | 'map' | 'shift';
+  /** the id in the tree that is the guest's root, where owners are mapped. Default 0 */
+  readonly treeBase?: number;
   /** the range was picked, and is locked */
   readonly picked?: boolean;
 }
@@ -85,6 +87,8 @@ export type Entry =
       readonly made?: boolean;
       /** it covers a symbolic link at the path, instead of what that leads to */
       readonly coverLink?: boolean;
+      /** a symbolic link at the path is left alone */
+      readonly nofollow?: boolean;
       readonly try?: boolean;
       /** how the owners on the disk show */
       readonly uids?: readonly IdMap[];

@@ -44,7 +44,7 @@ export function resolverEntries(setting: FileSetting): Entry[] {
     warn(`${option}: ${source} of the host cannot be read, so ${path} of the container stays as it is`);
     return [];
   }
-  if (act === 'bind') return [boundFile(path, source, { coverLink: true, ...may })];
+  if (act === 'bind') return [boundFile(path, source, auto ? { nofollow: true, try: true } : { coverLink: true })];
   if (!auto && !writable) return leftAlone(warn, option, path);
   return [{ kind: 'put', path, mode: 0o644, content, ...(act === 'replace' ? { replace: true } : {}), ...may }];
 }
@@ -76,7 +76,7 @@ export function isMounted(spec: ContainerSpec, path: string): boolean {
 export function boundFile(
   path: string,
   source: string,
-  how: { readonly coverLink?: true; readonly try?: true },
+  how: { readonly coverLink?: true; readonly nofollow?: true; readonly try?: true },
 ): Entry {
   return { kind: 'host', path, source, recursive: false, flags: ['ro', 'nosuid', 'nodev'], ...how };
 }

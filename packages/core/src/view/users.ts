@@ -9,6 +9,9 @@ import type { UsersView } from './model';
 /** Ids that every distribution hands out: a range has as many, and starts at a multiple of it. */
 export const RANGE = 65536;
 
+/** The last one means none. */
+const MOST_IDS = 0xffffffff;
+
 const OPTION = '--private-users';
 
 /**
@@ -20,7 +23,9 @@ const OPTION = '--private-users';
 export function usersOf(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): UsersView | undefined {
   const range = rangeOf(spec, host, tree);
   if (range === undefined) return undefined;
-  return { ...range, tree: ownershipOf(spec, tree, range) };
+  const how = ownershipOf(spec, tree, range);
+  const from = treeBase(tree, range.size);
+  return { ...range, tree: how, ...(how === 'map' && from > 0 ? { treeBase: from } : {}) };
 }
 
 function rangeOf(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Omit<UsersView, 'tree'> | undefined {
@@ -62,6 +67,21 @@ function ownerBase({ owner, path }: TreeFacts): number {
   });
 }
 
+/** Where the ids of the tree begin: 0, or where those of another range do in which it lies, of this tool or another. */
+function treeBase({ owner }: TreeFacts, size: number): number {
+  const { uid, gid } = owner ?? { uid: 0, gid: 0 };
+  return uid >= RANGE && uid === gid && uid + size <= MOST_IDS ? uid : 0;
+}
+
+/** Which id of the guest an owner in the tree is. Undefined for none of its. */
+export function idInGuest(id: number, users: UsersView | undefined): number | undefined {
+  if (users === undefined) return id;
+  // in a tree that is left alone and lies in no range of the guest, nobody is of the guest: the number is what is meant
+  const first = users.tree === 'map' ? (users.treeBase ?? 0) : id < users.base ? 0 : users.base;
+  const inside = users.tree === 'shift' ? id % RANGE : id - first;
+  return inside >= 0 && inside < users.size ? inside : undefined;
+}
+
 function ownershipOf(spec: ContainerSpec, tree: TreeFacts, { base, size }: Omit<UsersView, 'tree'>): UsersView['tree'] {
   const owner = tree.owner ?? { uid: 0, gid: 0 };
   const already = Math.floor(owner.uid / RANGE) * RANGE === base && Math.floor(owner.gid / RANGE) * RANGE === base;
@@ -69,7 +89,12 @@ function ownershipOf(spec: ContainerSpec, tree: TreeFacts, { base, size }: Omit<
     case 'off':
       return 'as-is';
     case 'map':
-      return already ? 'as-is' : 'map';
+      if (already) return 'as-is';
+      if (tree.mapsOwners !== false) return 'map';
+      throw new UnsupportedError(`the file system of the tree ${tree.path} cannot show other owners than it has`, {
+        option: '--private-users-ownership',
+        hint: '--private-users-ownership=chown changes them on the disk',
+      });
     case 'chown':
       return shift(spec, base, size);
     case 'foreign':

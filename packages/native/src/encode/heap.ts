@@ -1,6 +1,6 @@
 // What the records of a plan point to: strings and data one behind the other, and the numbers of the slots.
 
-import { latin1Of, type Slot, TREE_SLOT } from '@tsnspawn/core';
+import { latin1Of, type Slot, TREE_SLOT, UnsupportedError } from '@tsnspawn/core';
 
 const MAX_SLOTS = 256;
 
@@ -24,12 +24,13 @@ export class Heap {
     return this.#bytes;
   }
 
-  /** The number of a slot; a name that is new gets the next. @throws RangeError when there are none left */
+  /** The number of a slot; a name that is new gets the next. @throws UnsupportedError when there are none left */
   slot(name: Slot): number {
     let index = this.#slots.get(name);
     if (index === undefined) {
       index = this.#slots.size;
-      if (index >= MAX_SLOTS) throw new RangeError(`the plan uses more than ${MAX_SLOTS} descriptors`);
+      if (index >= MAX_SLOTS)
+        throw new UnsupportedError(`more mounts are asked for than the ${MAX_SLOTS} that one launch can hold`);
       this.#slots.set(name, index);
     }
     return index;

@@ -1,7 +1,7 @@
 // The files of the host that may go into the guest. They are the host's, but whoever wrote them may have made a mistake: they are
 // read up to a limit, and a FIFO in their place is none.
 
-import { type HostFacts, LOCALTIME, RESOLVER_FILES } from '@tsnspawn/core';
+import { type HostFacts, LOCALTIME, RESOLVER_FILES, type ResolverFile } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
 import { linkTarget } from './host';
 
@@ -16,21 +16,32 @@ function contentOf(path: string): string | undefined {
   return typeof content === 'number' ? undefined : content.toString('latin1');
 }
 
-/** Name servers and time zone of the host; nothing is read before it is asked after. */
+/** Calls the function when its value is first asked after. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** Name servers and time zone of the host; nothing is read before it is asked after, and nothing twice. */
 export function hostFiles(): Pick<HostFacts, 'resolver' | 'localtime'> {
+  const file = (what: ResolverFile): (() => string | undefined) => once(() => contentOf(RESOLVER_FILES[what]));
+  const [host, fixed, uplink, stub] = [file('host'), file('static'), file('uplink'), file('stub')];
   return {
     resolver: {
       get host() {
-        return contentOf(RESOLVER_FILES.host);
+        return host();
       },
       get static() {
-        return contentOf(RESOLVER_FILES.static);
+        return fixed();
       },
       get uplink() {
-        return contentOf(RESOLVER_FILES.uplink);
+        return uplink();
       },
       get stub() {
-        return contentOf(RESOLVER_FILES.stub);
+        return stub();
       },
       get stubListens() {
         return addon().readText('/proc/net/udp')?.includes(STUB_ADDRESS) ?? false;
@@ -42,11 +53,12 @@ export function hostFiles(): Pick<HostFacts, 'resolver' | 'localtime'> {
 
 function localtime(): HostFacts['localtime'] {
   const link = linkTarget(LOCALTIME);
-  const file = {
+  const content = once(() => contentOf(LOCALTIME));
+  if (link === undefined && content() === undefined) return undefined;
+  return {
     link,
     get content() {
-      return contentOf(LOCALTIME);
+      return content();
     },
   };
-  return link === undefined && file.content === undefined ? undefined : file;
 }

@@ -1,5 +1,7 @@
 // /proc/PID/mountinfo, proc_pid_mountinfo(5).
 
+import { addon } from '@tsnspawn/native';
+
 export interface Mount {
   /** root of the mount within its file system */
   readonly root: string;
@@ -29,6 +31,12 @@ export function parseMountinfo(text: string, types: readonly string[]): Mount[] 
     });
   }
   return mounts;
+}
+
+/** Whether something is mounted at this path, which has no links. */
+export function isMountPoint(path: string): boolean {
+  const lines = (addon().readText('/proc/self/mountinfo') ?? '').split('\n');
+  return lines.some((line) => unescaped(line.split(' ', 5)[4] ?? '') === path);
 }
 
 /** Space, tab, newline and backslash are written as octal: bytes, which together may be a character. */

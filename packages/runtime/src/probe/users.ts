@@ -1,6 +1,5 @@
 // Users of the host and of a tree, from their own files: passwd(5), group(5), shadow(5).
 
-import { spawnSync } from 'node:child_process';
 import type { Accounts, HostUser } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
 
@@ -32,6 +31,8 @@ export function hostUsers(names: readonly string[]): HostUser[] {
 }
 
 function getent(name: string): string {
+  // loading it takes milliseconds, which only this launch is to pay for
+  const { spawnSync } = require('node:child_process') as typeof import('node:child_process');
   const { status, stdout } = spawnSync('getent', ['passwd', '--', name], { encoding: 'utf8', timeout: 10_000 });
   return status === 0 ? stdout : '';
 }

@@ -60,6 +60,12 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
   if (spec.mounts.some(isTemporary)) removeStale(TEMPORARY_PLACE);
   if (spec.ephemeral) treeMore = { ...treeMore, besides: placeBesides(tree) };
   if (spec.volatile === 'yes') treeMore = { ...treeMore, usrLinks: usrLinks(tree) };
+  const uppers = spec.mounts.flatMap((mount) =>
+    mount.kind === 'overlay' && typeof mount.upper === 'object' && !mount.upper.inTree
+      ? [absolute(mount.upper.path, host.cwd)]
+      : [],
+  );
+  if (uppers.length > 0) hostMore = { ...hostMore, uppers: Object.fromEntries(uppers.flatMap(realPath)) };
   const binds = spec.mounts.flatMap((mount) =>
     mount.kind === 'bind' && mount.source !== 'temporary' && (mount.ids === 'rootidmap' || mount.ids === 'owneridmap')
       ? [{ source: absolute(mount.source.path, host.cwd), target: mount.destination ?? mount.source.path }]
@@ -92,6 +98,14 @@ function withMore<T extends object>(facts: T, more: Partial<T>): T {
   return Object.keys(more).length === 0 ? facts : { ...facts, ...more };
 }
 
+/** A directory and where it is; nothing where there is none. */
+function realPath(directory: string): [string, string][] {
+  const opened = addon().openTree(directory);
+  if (typeof opened === 'number') return [];
+  addon().closeFd(opened.fd);
+  return [[directory, opened.path]];
+}
+
 function entryOf(path: string, owner: Owner | undefined): [string, Owner][] {
   return owner === undefined ? [] : [[path, owner]];
 }
@@ -110,7 +124,9 @@ function owners(spec: ContainerSpec, tree: TreeFacts): Partial<TreeFacts> {
   }
   try {
     const owner = { uid: opened.uid, gid: opened.gid };
-    return spec.ownership === 'auto' ? { owner, mapsOwners: addon().mapsOwners(opened.fd) } : { owner };
+    return spec.ownership === 'auto' || spec.ownership === 'map'
+      ? { owner, mapsOwners: addon().mapsOwners(opened.fd) }
+      : { owner };
   } finally {
     addon().closeFd(opened.fd);
   }
