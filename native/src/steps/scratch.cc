@@ -88,6 +88,11 @@ long makeTempDirectory(Context& context, const wire::Step& step) {
 
 void removeTempDirectory(const Plan& plan, const wire::Step& step) {
   const char* path = plan.text(step.s0);
+  for (unsigned i = 0; i < keptCount; i++)
+    if (keptSlot[i] == static_cast<unsigned>(step.as)) return removeDirectory(kept[i], path);
+  // The monitor was killed: what lies there now may have been put there by whoever owns the directory above.
   sys::UniqueFd dir(sys::open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-  if (dir.ok()) removeDirectory(dir.get(), path);
+  struct statx info;
+  if (dir.ok() && sys::fstatx(dir.get(), STATX_UID, &info) == 0 && info.stx_uid == sys::invoke(__NR_geteuid))
+    removeDirectory(dir.get(), path);
 }
