@@ -1,12 +1,12 @@
 // A real Debian boots: systemd as PID 1, until it says "running", and it goes down in order when it is asked to.
 
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commandLine, footprintOf, hostMounts, newMounts, nothingLeft, processesOf } from '../support/footprint';
+import { inside } from '../support/guests';
 import { Running } from '../support/launcher';
 import { withMachine, withRunning, withTerminal } from '../support/machines';
 import { type Need, needs, only } from '../support/needs';
@@ -24,23 +24,6 @@ function treeOf(kind: Kind): string {
   const tree = trees.get(kind) ?? ownTree(kind);
   trees.set(kind, tree);
   return tree;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** Runs a program of the guest in it, from outside. */
-function inside(running: Running, ...command: string[]): Promise<Answer> {
-  const { init } = footprintOf(running);
-  return new Promise((resolve) => {
-    const options = { timeout: 60_000, env: { PATH: '/usr/bin:/usr/sbin:/bin:/sbin' } };
-    execFile('nsenter', ['-t', String(init), '-a', '--', ...command], options, (error, stdout, stderr) => {
-      const code = error === null ? 0 : Number(error.code ?? -1);
-      resolve({ status: code, text: `${stdout}${stderr}`.trim() });
-    });
-  });
 }
 
 /** Waits until the guest's systemd has done all that it does at a boot, and gives what it says of itself. */

@@ -4,7 +4,7 @@
 //   const it = only(test, needs('root', 'cgroup2'));
 //   it('the guest finds a writable cgroup', async () => { ... });
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -100,18 +100,17 @@ function mounted(type: string): boolean {
   return readFileSync('/proc/self/mountinfo', 'utf8').includes(` - ${type} `);
 }
 
+/** The Debian archive that apt is set up with, without its updates and security suites. */
+export function debianArchive(): { readonly uri: string; readonly suite: string } | undefined {
+  const format = ['indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages'];
+  const { stdout } = spawnSync('apt-get', format, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  const [uri, suite] = ((stdout ?? '').split('\n').find((line) => line.includes('/debian')) ?? '').split(' ');
+  return uri === undefined || suite === undefined ? undefined : { uri, suite };
+}
+
 /** Asks apt itself, which knows the host's mirror, its proxy and its certificates, for one small file of the mirror. */
 function mirror(): string | undefined {
-  let targets: string;
-  try {
-    targets = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-  } catch {
-    return 'needs a Debian mirror, and there is no apt to know one';
-  }
-  const [uri, suite] = (targets.split('\n').find((line) => line.includes('/debian')) ?? '').split(' ');
+  const { uri, suite } = debianArchive() ?? {};
   if (uri === undefined || suite === undefined) return 'needs a Debian mirror, and apt is not set up with one';
   const dir = mkdtempSync(join(tmpdir(), 'tsnspawn-mirror-'));
   const reached = succeeds('/usr/lib/apt/apt-helper', [

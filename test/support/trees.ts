@@ -5,8 +5,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TSNSPAWN } from './launcher';
+import { debianArchive } from './needs';
 
-export type Kind = 'busybox' | 'host' | 'bookworm' | 'trixie' | 'sid' | 'machined';
+export type Kind = 'busybox' | 'host' | 'bookworm' | 'trixie' | 'sid' | 'i386' | 'sysvinit' | 'machined';
 
 const HOME = join(process.cwd(), 'build/trees');
 
@@ -16,6 +17,8 @@ const ARGUMENTS: Readonly<Record<Kind, readonly string[]>> = {
   bookworm: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'bookworm'],
   trixie: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'trixie'],
   sid: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'sid'],
+  i386: ['--arch=i386', '--include=systemd,systemd-sysv,dbus', '--autologin', 'bookworm'],
+  sysvinit: ['--include=sysvinit-core', '--autologin', 'bookworm'],
   // a host for machines: with systemd-machined, and what Node needs
   machined: ['--include=systemd,systemd-sysv,dbus,systemd-container,libstdc++6', 'bookworm'],
 };
@@ -27,7 +30,10 @@ export function sharedTree(kind: Kind): string {
   if (existsSync(path)) return path;
   const [last, ...options] = [...ARGUMENTS[kind]].reverse();
   // flock(1): test files run side by side and want the same tree.
-  const make = `test -e '${path}' || exec '${TSNSPAWN}' bootstrap ${options.reverse().join(' ')} ${last} '${path}'`;
+  // the main archive alone: mirrors of the others often leave the second architecture behind
+  const mirror = kind === 'i386' ? (debianArchive()?.uri ?? '') : '';
+  const words = [...options.reverse(), last, `'${path}'`, mirror].join(' ');
+  const make = `test -e '${path}' || exec '${TSNSPAWN}' bootstrap ${words}`;
   const { status, stderr } = spawnSync('flock', [`${path}.lock`, 'sh', '-c', make], { timeout: 300_000 });
   if (status !== 0) throw new Error(`cannot make the ${kind} tree: ${stderr}`);
   return path;

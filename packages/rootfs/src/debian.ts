@@ -60,8 +60,8 @@ export async function makeDebianTree(
   if (all.length === 0)
     throw new BootstrapError('DEPENDENCY', `cannot make a tree of ${options.suite}: it has no essential packages`);
   debug('%d packages, %d of them essential or needed by those', all.length, resolution.essential.length);
-  if (options.autologin === true && !all.some((one) => one.name === 'systemd')) {
-    throw new BootstrapError('OPTION_INVALID', 'cannot log root in automatically: the tree has no systemd', {
+  if (options.autologin === true && !all.some(({ name }) => name === 'systemd' || name === 'sysvinit-core')) {
+    throw new BootstrapError('OPTION_INVALID', 'cannot log root in automatically: the tree has no init', {
       hint: 'add --include=systemd-sysv, or leave --autologin away',
     });
   }

@@ -100,9 +100,9 @@ const GETTYS = [
 /** A shell that is born while the system goes down has missed its SIGHUP and ignores SIGTERM: systemd would wait 90 s for it. */
 const STOP_SOON = 'TimeoutStopSec=2\n';
 
-/** Log root in on every console, without a password, by drop-ins that can be deleted to go back. False when there is no such unit. */
+/** Log root in on every console, without a password: of systemd by drop-ins, which can be deleted to go back. False when there is no such console. */
 export function enableAutologin(writer: TreeWriter): boolean {
-  let enabled = false;
+  let enabled = loginFromInittab(writer);
   for (const unit of GETTYS) {
     const text = writer.read(`usr/lib/systemd/system/${unit}`)?.toString('utf8');
     const match = text && /^ExecStart=(-?\S*agetty)\s+(.*)$/m.exec(text);
@@ -118,6 +118,17 @@ export function enableAutologin(writer: TreeWriter): boolean {
     enabled = true;
   }
   return enabled;
+}
+
+/** sysvinit's terminals are those of a machine with a screen; a container has its console. */
+function loginFromInittab(writer: TreeWriter): boolean {
+  const inittab = writer.read('etc/inittab')?.toString('utf8');
+  if (inittab === undefined) return false;
+  const screens = /^(?=[^#:]*:[^:]*:respawn:\S*getty\s.*\btty\d+$)/gm;
+  const line = 'co:2345:respawn:/sbin/agetty --autologin root --noclear --keep-baud console 38400 linux\n';
+  const why = '# Made with --autologin: root needs no password on the console.\n';
+  writer.write('etc/inittab', `${inittab.replace(screens, '#')}\n${why}${line}`);
+  return true;
 }
 
 const POLICY = 'usr/sbin/policy-rc.d';
