@@ -1,8 +1,9 @@
 // Side by side with systemd-nspawn and bwrap, turn and turn about in one run, so that what the machine is doing meanwhile meets all alike.
 //   start   from start to exit of /bin/true, without a terminal
+//   options the same with twenty options
 //   boot    from start until the guest says READY=1, and until it is powered off again
 //   memory  what waits beside a payload that sleeps
-// usage: scripts/bench [--tree=DIR] [--only=start,boot,memory] [--pairs=20] [--boots=5] [--json] [--check]
+// usage: scripts/bench [--tree=DIR] [--only=start,options,boot,memory] [--pairs=20] [--boots=5] [--json] [--check]
 //   --check   exit status 1 when a target is missed
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -15,7 +16,7 @@ import { below, inTurns, listenForReady, look, median, now, sleep } from './meas
 const { values: options } = parseArgs({
   options: {
     tree: { type: 'string', default: 'debian-tree' },
-    only: { type: 'string', default: 'start,boot,memory' },
+    only: { type: 'string', default: 'start,options,boot,memory' },
     pairs: { type: 'string', default: '20' },
     boots: { type: 'string', default: '5' },
     json: { type: 'boolean', default: false },
@@ -65,11 +66,8 @@ function compare(what, unit, samples, target) {
   }
 }
 
-async function start() {
-  const commands = Object.fromEntries(names.map((name) => [name, launchers[name]('--pipe', '/bin/true')]));
-  if (installed('bwrap')) {
-    commands.bwrap = ['bwrap', '--bind', tree, '/', '--dev', '/dev', '--proc', '/proc', '--unshare-all', '/bin/true'];
-  }
+/** From start to exit of each command, in turns. */
+async function startAndExit(what, commands) {
   const samples = await inTurns(Object.keys(commands), Number(options.pairs), 3, (name) => {
     const [file, ...args] = commands[name];
     const begin = now();
@@ -78,7 +76,44 @@ async function start() {
     if (status !== 0) fail(`${commands[name].join(' ')}: exit status ${status}: ${stderr}`);
     return took;
   });
-  compare('start and exit', 'ms', samples, 0.6);
+  compare(what, 'ms', samples, 0.6);
+}
+
+async function start() {
+  const commands = Object.fromEntries(names.map((name) => [name, launchers[name]('--pipe', '/bin/true')]));
+  if (installed('bwrap')) {
+    commands.bwrap = ['bwrap', '--bind', tree, '/', '--dev', '/dev', '--proc', '/proc', '--unshare-all', '/bin/true'];
+  }
+  await startAndExit('start and exit', commands);
+}
+
+/** One of each kind that needs nothing of the host: names, mounts, limits, privileges. */
+const TWENTY = [
+  '--machine=bench',
+  '--hostname=bench.example',
+  '--uuid=0123456789abcdef0123456789abcdef',
+  '--read-only',
+  '--tmpfs=/var',
+  '--tmpfs=/mnt:mode=0700,size=8M',
+  '--bind=/usr/share:/srv',
+  '--bind-ro=/usr/lib:/opt',
+  '--chdir=/srv',
+  '--setenv=A=1',
+  '--setenv=B=2',
+  '--rlimit=NOFILE=512:1024',
+  '--rlimit=CORE=0',
+  '--drop-capability=CAP_NET_RAW,CAP_MKNOD',
+  '--no-new-privileges=yes',
+  '--oom-score-adjust=300',
+  '--cpu-affinity=0',
+  '--kill-signal=SIGTERM',
+  '--resolv-conf=off',
+  '--link-journal=no',
+];
+
+async function manyOptions() {
+  const commands = names.map((name) => [name, launchers[name]('--pipe', ...TWENTY, '/bin/true')]);
+  await startAndExit('twenty options', Object.fromEntries(commands));
 }
 
 async function bootOnce(name) {
@@ -129,7 +164,7 @@ async function memory() {
   }
 }
 
-const parts = { start, boot, memory };
+const parts = { start, options: manyOptions, boot, memory };
 for (const part of options.only.split(',')) await (parts[part] ?? (() => fail(`there is no part ${part}`)))();
 
 if (options.json) console.log(JSON.stringify({ tree, rows }, null, 2));
