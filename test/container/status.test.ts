@@ -5,8 +5,8 @@ import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cgroupsOf, footprintOf, hostMounts, newMounts, nothingLeft } from '../support/footprint';
-import { isAlive, startTsnspawn, tsnspawn } from '../support/launcher';
+import { cgroupsOf, commandLine, footprintOf, hostMounts, newMounts, nothingLeft } from '../support/footprint';
+import { descendantsOf, eventually, isAlive, startTsnspawn, tsnspawn } from '../support/launcher';
 import { withMachine } from '../support/machines';
 import { needs, only } from '../support/needs';
 import { ownTree } from '../support/trees';
@@ -253,6 +253,19 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       },
     ));
 }
+
+it('a SIGTERM that comes while the launcher makes room for its supervisor is heeded', async () => {
+  const script = 'trap "exit 7" USR1; while :; do usleep 10000; done';
+  for (let round = 0; round < 10; round += 1) {
+    await withMachine(['-q', '-D', tree, '--kill-signal=USR1', 'sh', '-c', script], async (running) => {
+      const monitors = () =>
+        descendantsOf(running.pid).filter((pid) => commandLine(pid).startsWith('tsnspawn-monitor'));
+      await eventually(() => monitors().length > 0, 'a monitor');
+      running.child.kill('SIGTERM');
+      assert.equal(await running.exited, { status: 7, signal: null });
+    });
+  }
+});
 
 it('a second SIGTERM kills a booted guest that ignores the first', () => {
   const deaf = ownTree('busybox', 'deaf');

@@ -53,18 +53,22 @@ const LINES: readonly (readonly [promise: string, typed: string, line: string])[
 async function typedInto(command: string, start: string, skip: readonly string[]): Promise<void> {
   const shell = new Running('script', ['-qefc', command, '/dev/null'], {
     timeout: 50,
-    env: { TERM: 'dumb', SHELL: '/bin/sh', PS1: '$ ' },
+    env: { TERM: 'dumb', SHELL: '/bin/sh', PS1: 'type:' },
   });
   await withRunning(shell, async () => {
+    // before it shows that it waits, the terminal is in another mode, which would take the tabulator for a blank
+    const waits = (after: string): Promise<void> => shell.until(new RegExp(`${after}[^]*type:[^\\n]*$`));
+    await waits('');
     // the shell prints the two halves as one word, so that its echo of the command line is not taken for its answer
     shell.write(`cd ${home}; ${start}; printf '%s' 'now-' 'ready'; echo\n`);
-    await shell.until(/now-ready/);
+    await waits('now-ready');
     for (const [index, [promise, typed, line]] of LINES.entries()) {
       if (skip.includes(promise)) continue;
       // the line becomes an argument of printf, and is not run
       shell.write(`tsnspawn ${typed}\t\x01printf '<%s>' 'line-' '${index}:' \r`);
       await shell.until(new RegExp(`<line-><${index}:><tsnspawn>.*?>[^<]*$`, 'm'));
       const answer = new RegExp(`<line-><${index}:>(.*)>`).exec(shell.output)?.[1] ?? '';
+      await waits(`<line-><${index}:>`);
       const words = answer
         .slice(1)
         .split('><')

@@ -173,6 +173,7 @@ Napi::Value supervise(const Napi::CallbackInfo& info) {
   supervision.quiet = object.Get("quiet").ToBoolean();
   supervision.notifyReady = object.Get("notifyReady").ToBoolean();
   if (object.Get("interactive").ToBoolean()) saveTerminal(supervision);
+  HeldSignals held;
   SpawnResult started = spawnMonitor(options.request());
   if (started.pid < 0) return failure(env, started.failed, started.error);
   supervision.monitor = started.pid;

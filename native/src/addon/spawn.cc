@@ -130,7 +130,30 @@ SpawnResult failure(const char* what) {
   return result;
 }
 
+constexpr int kEnding[] = {SIGTERM, SIGINT, SIGHUP};
+
+/// Runs in whatever thread of Node the kernel has picked: a signal that is pending for the main thread, which blocks it, is not
+/// lost by its exec (execve(2), signal(7)).
+void passToMainThread(int signal) { syscall(SYS_tgkill, getpid(), getpid(), signal); }
+
 }  // namespace
+
+HeldSignals::HeldSignals() {
+  sigset_t ending;
+  sigemptyset(&ending);
+  for (int signal : kEnding) sigaddset(&ending, signal);
+  pthread_sigmask(SIG_BLOCK, &ending, &mask_);
+  struct sigaction action {};
+  action.sa_handler = passToMainThread;
+  action.sa_flags = SA_RESTART;
+  for (int signal : kEnding) sigaction(signal, &action, nullptr);
+}
+
+HeldSignals::~HeldSignals() {
+  // Node has no handlers of its own for these on this path.
+  for (int signal : kEnding) ::signal(signal, SIG_DFL);
+  pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+}
 
 SpawnResult spawnMonitor(const SpawnRequest& request) {
   if (request.handedCount > wire::kMaxHanded) {
@@ -185,8 +208,7 @@ void saveTerminal(wire::Supervision& supervision) {
 int becomeSupervisor(const SpawnResult& started, const wire::Supervision& supervision, const char* const* argv) {
   Fd file = sealedFile("tsnspawn-supervision", &supervision, sizeof supervision, false);
   if (file.get() < 0 || lseek(file.get(), 0, SEEK_SET) < 0) return errno;
-  // A signal that is sent to this thread now stays pending across the exec, and the supervisor takes it. Until then the
-  // process can be ended by one, and the monitor then ends the guest.
+  // A signal that is sent to this thread now stays pending across the exec, and the supervisor takes it.
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);

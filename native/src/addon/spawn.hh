@@ -1,6 +1,7 @@
 // Starting the runner from Node's process.
 #pragma once
 
+#include <signal.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -47,6 +48,19 @@ struct SpawnResult {
   Fd runner, plan;               // the memory files
   const char* failed = nullptr;  // what failed, when pid < 0
   int error = 0;                 // its errno
+};
+
+/// Holds the signals that ask for the end until there is a supervisor to take them: from before the monitor is started, since a
+/// guest may run, and somebody may ask, before this process has become the supervisor. When that fails they are as before.
+class HeldSignals {
+ public:
+  HeldSignals();
+  ~HeldSignals();
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+ private:
+  sigset_t mask_;
 };
 
 /// Starts the monitor: a clone that shares Node's memory until it has executed the runner.
