@@ -41,6 +41,15 @@ if (version === undefined) {
 const pattern = new RegExp(options.only);
 const cases = CASES.filter(({ promise }) => pattern.test(promise));
 const comparer = new Comparer(version);
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.once(signal, async () => {
+    await comparer.close();
+    process.exit(status);
+  });
+}
 const started = process.hrtime.bigint();
 const results = [];
 const say = (line) => options.json || console.log(line);
