@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 /** Nodes to cover things with, and a sign of udev; then it waits for its end. $0 is a mount point. */
 const RUN = `set -e
@@ -54,9 +55,8 @@ export class ReferenceHost {
     this.#holder.stdin?.end();
     await once(this.#holder, 'exit');
     for (const path of this.#groups) {
-      try {
-        removeBelow(path);
-      } catch {} // the last process may be a moment away from its end
+      // the last process may be a moment away from its end
+      for (let attempt = 0; attempt < 50 && !removed(path); attempt++) await setTimeout(100);
     }
   }
 
@@ -68,6 +68,15 @@ export class ReferenceHost {
         writeFileSync(`/proc/${this.#holder.pid}/root/run/udev/data/n${index}`, 'I:1\n');
       } catch {} // gone meanwhile
     }
+  }
+}
+
+function removed(path: string): boolean {
+  try {
+    removeBelow(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 
