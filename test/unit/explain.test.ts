@@ -61,6 +61,7 @@ test('failures that people meet have a hint', () => {
   assert.match(hint({ op: 'chdir', path: '/x' }, ENOENT), /must exist/);
   const bind = { op: 'bind', source: { from: '/data' }, target: '/x', recursive: true, flags: [] } as const;
   assert.match(hint(bind, EROFS), /\/x does not exist and the tree is read-only/);
+  assert.is(hint({ ...bind, source: '/data' }, ENOENT), '/data is a path of the tree');
   assert.is(hint({ op: 'session' }, EPERM), '');
 });
 

@@ -186,6 +186,11 @@ test('options of a tmpfs are parted into flags and data', () => {
   assert.equal(mount(':noatime,rw'), [['nodev', 'noatime'], '']);
 });
 
+test('a mount that would hide /run/host is refused', () => {
+  for (const option of ['--bind=/run', '--tmpfs=/run/', '--overlay=/a::/run', '--inaccessible=/run'])
+    assert.throws(() => planOf([option]), /a mount at \/run would hide \/run\/host/, option);
+});
+
 test('/run/host is filled, then closed; mounts that were put below it stay as they are', () => {
   const { inner } = planOf(['--bind=/data:/run/host/x']);
   const closed = place(inner, (step) => step.op === 'remount' && step.target === '/run/host');

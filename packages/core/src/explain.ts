@@ -292,6 +292,7 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
       return readOnlyHint(step.target, errno);
     case 'bind':
       if (errno === 'EINVAL' || errno === 'ENOTDIR') return 'a directory goes onto a directory, and a file onto a file';
+      if (errno === 'ENOENT' && typeof step.source === 'string') return `${step.source} is a path of the tree`;
       return readOnlyHint(step.target, errno);
     case 'userNamespace':
     case 'idMap':

@@ -34,6 +34,20 @@ function temporaryDirectory({ machine, host, index }: Setting): string {
 }
 
 function entryOf(mount: CustomMount, setting: Setting): Entry {
+  const entry = shownAt(mount, setting);
+  // what is closed and filled there at the end of the set-up would be gone
+  if (entry.path === '/run') {
+    throw new UsageError('a mount at /run would hide /run/host from the container', {
+      option: OPTIONS[mount.kind],
+      hint: 'mount below /run instead',
+    });
+  }
+  return entry;
+}
+
+const OPTIONS = { bind: '--bind', tmpfs: '--tmpfs', overlay: '--overlay', inaccessible: '--inaccessible' } as const;
+
+function shownAt(mount: CustomMount, setting: Setting): Entry {
   switch (mount.kind) {
     case 'tmpfs':
       return tmpfsEntry(mount);
