@@ -186,6 +186,15 @@ itWithZones('a tree without the time zone gets the file of the host bound', () =
   assert.match(stdout, / \/etc\/localtime ro,nosuid,nodev/);
 });
 
+itWithZones('--timezone=bind and symlink cover a link that leads to a zone which the tree has not', () => {
+  given(localtime, (path) => symlinkSync('../usr/share/zoneinfo/Other', path));
+  for (const mode of ['bind', 'symlink', 'auto']) {
+    const { stdout } = run(`--timezone=${mode}`, 'sh', '-c', 'grep -c " /etc/localtime " /proc/self/mountinfo; :');
+    assert.is(stdout, mode === 'auto' ? '0\n' : '1\n', mode);
+  }
+  assert.is(readlinkSync(localtime), '../usr/share/zoneinfo/Other');
+});
+
 it('--timezone=copy, delete and off', () => {
   given(localtime, (path) => symlinkSync('/usr/share/zoneinfo/Other', path));
   if (existsSync('/etc/localtime')) {

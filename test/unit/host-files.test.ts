@@ -132,12 +132,12 @@ test('--timezone does what it was asked for', () => {
   assert.is(zone(['--timezone=off']), 'nothing');
   assert.is(zone(['--timezone=delete']), 'remove');
   assert.is(zone(['--timezone=copy']), 'replace TZif');
-  assert.is(zone(['--timezone=bind']), 'bind /etc/localtime ro,nosuid,nodev');
+  assert.is(zone(['--timezone=bind']), 'bind over the link /etc/localtime ro,nosuid,nodev');
   assert.is(
     zone(['--timezone=symlink'], { localtime: berlin }, { hasZone: true }),
     'link ../usr/share/zoneinfo/Europe/Berlin',
   );
-  assert.is(zone(['--timezone=symlink'], { localtime: berlin }), 'bind /etc/localtime ro,nosuid,nodev');
+  assert.is(zone(['--timezone=symlink'], { localtime: berlin }), 'bind over the link /etc/localtime ro,nosuid,nodev');
 });
 
 test('credentials lie in memory that is not swapped out, for root alone, and PID 1 is told where', () => {

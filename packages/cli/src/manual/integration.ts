@@ -4,7 +4,7 @@ export const INTEGRATION_MANUAL = {
   'resolv-conf': `
 How the container comes to its */etc/resolv.conf*. \`off\`: it keeps its own. \`copy-\`, \`replace-\` or \`bind-\` followed by \`host\` (the host's */etc/resolv.conf*), \`static\`, \`uplink\` or \`stub\` (those of systemd-resolved): written into the file, put in its place also where that is a link, or mounted on it. \`delete\`: removed.
 
-\`auto\`, the default: nothing for a container with a network of its own; else the stub of systemd-resolved where that runs, else the host's file, copied where the tree can be written to and mounted where not. A failure is told and is no reason to stop. \`help\` lists the modes.`,
+\`auto\`, the default: nothing for a container with a network of its own; else the stub of systemd-resolved where that runs, else the host's file, copied where the tree can be written to and mounted where not. What nobody asked for by name fails in silence; a mode that is given must succeed, but for a file that the host does not have and a tree that is read-only, which are told. \`help\` lists the modes.`,
 
   timezone: `
 How the container comes to its */etc/localtime*. \`off\`: it keeps its own. \`symlink\`: a link to the zone of the host, where the container has that zone; else as \`bind\`. \`copy\`: the file of the host is copied. \`bind\`: it is mounted there. \`delete\`: the file is removed, which means UTC.

@@ -28,6 +28,8 @@ export function timezoneEntries(setting: FileSetting, tree: TreeFacts): Entry[] 
   if (auto && isMounted(spec, path)) return [];
   const mode = spec.timezone === 'auto' ? automatic(host, writable) : spec.timezone;
   const may = auto ? ({ try: true } as const) : {};
+  // a link of the tree that leads nowhere would make nothing of what was asked for
+  const bound = boundFile(path, path, auto ? may : { coverLink: true });
   const option = `--timezone=${mode}`;
   if (mode === 'off') return [];
   if (!auto && mode !== 'bind' && !writable) return leftAlone(warn, option, path);
@@ -40,10 +42,10 @@ export function timezoneEntries(setting: FileSetting, tree: TreeFacts): Entry[] 
       return [];
     }
     // a tree without this zone gets the host's
-    if (tree.hasZone !== true) return [boundFile(path, path, may)];
+    if (tree.hasZone !== true) return [bound];
     return [{ kind: 'link', path, target: `..${ZONES}${zone}`, replace: true, ...may }];
   }
-  if (mode === 'bind' && host.localtime !== undefined) return [boundFile(path, path, may)];
+  if (mode === 'bind' && host.localtime !== undefined) return [bound];
   const bytes = content();
   if (bytes === undefined) {
     warn(`${option}: ${path} of the host cannot be read, so that of the container stays as it is`);
