@@ -80,6 +80,21 @@ for (const kind of ['bookworm', 'trixie', 'sid'] as const) {
     }));
 }
 
+it('the guest has the name of its machine, wants a login on each of container_ttys, and its networkd sets host0 up', () =>
+  withMachine(boot('bookworm', '-M', 'side', '-n', '-E', 'container_ttys=pts/7'), async (running) => {
+    await requireRunning(running);
+    const says = async (...command: string[]) => (await inside(running, ...command)).text;
+    assert.is(await says('hostname'), 'side');
+    assert.match(
+      await says('systemctl', 'show', '--value', '--property=Wants', 'getty.target'),
+      /container-getty@7\.service/,
+    );
+    assert.is((await inside(running, 'systemctl', 'start', 'systemd-networkd')).status, 0);
+    const taken =
+      'until networkctl status host0 | grep -q "Network File:.*/80-container-host0.network"; do sleep 0.1; done';
+    assert.is((await inside(running, 'timeout', '20', 'sh', '-c', taken)).status, 0);
+  }));
+
 it('a booted guest that is told twice to end is killed', () =>
   withMachine(boot('bookworm'), async (running) => {
     await running.until(/login: |root@/);

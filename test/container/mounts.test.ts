@@ -105,6 +105,9 @@ for (const users of both) {
     );
     const lazy = `--overlay-ro=${low}:${mid}:/o`;
     assert.is(sh('cat /o/a /o/b; touch /o/x 2>/dev/null || echo no', lazy, ...options), 'lowmidno\n');
+    // of two paths the second is the upper layer and the destination
+    assert.is(sh(`cat ${mid}/a ${mid}/c; touch ${mid}/new`, `--overlay=${low}:${mid}`), 'lowmid');
+    assert.ok(existsSync(join(mid, 'new')));
   });
 
   it(`--overlay with an empty upper layer forgets what is written${named(users)}`, () => {
@@ -131,6 +134,8 @@ for (const users of both) {
       sh('grep " /mnt " /proc/self/mountinfo', '--tmpfs=/mnt:size=1m,mode=0700', ...options),
       /nodev.*size=1024k/,
     );
+    // with options the mode is the kernel's
+    assert.is(sh('stat -c %a /mnt', '--tmpfs=/mnt:size=1m', ...options), '1777\n');
   });
 
   it(`--bind without a source is a new directory that goes with the guest${named(users)}`, () => {

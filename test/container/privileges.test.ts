@@ -174,6 +174,16 @@ it('signals are at their defaults and descriptors closed behind a filter that re
   assert.is(run([closes], ['sh', '-c', 'set -- /proc/self/fd/*; echo $#']), '4\n');
 });
 
+itWithCompiler('the payload has a session keyring of its own', () => {
+  // keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0)
+  const call = `${process.arch === 'arm64' ? 219 : 250},0,-3,0`;
+  const host = execFileSync(join(tree, 'opt/calls'), ['native', call], { encoding: 'utf8' });
+  const keyring = () => run(['--system-call-filter=@keyring'], ['/opt/calls', 'native', call]);
+  const found = [host, keyring(), keyring()];
+  for (const answer of found) assert.match(answer, /^\d+ \d+\n$/);
+  assert.is(new Set(found).size, 3, found.join(''));
+});
+
 itOnX86('32-bit programs are behind the same filter', () => {
   const compat = (options: readonly string[], ...calls: string[]) =>
     run(options, ['/opt/calls', 'compat', ...calls])

@@ -5,12 +5,14 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,6 +27,7 @@ import { ownTree } from '../support/trees';
 
 const missing = needs('root', 'namespaces');
 const it = only(test, missing);
+const itWithLists = only(test, missing ?? needs('command:setfacl', 'command:setcap'));
 const tree = missing === undefined ? ownTree('busybox') : '';
 const scratch = mkdtempSync(join(tmpdir(), 'tsnspawn-users-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
@@ -209,7 +212,7 @@ it('idmap, rootidmap and owneridmap show a bind’s owners shifted, as root, and
   assert.is(statSync(join(data, 'new')).uid, 1000);
 });
 
-it('chown moves the owners on the disk, keeps set-id bits, capabilities and lists, and can be taken back', () => {
+it('chown moves the owners on the disk, keeps set-id bits, and can be taken back', () => {
   const copy = join(scratch, 'copy');
   cpSync(tree, copy, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   writeFileSync(join(copy, 'suid'), '');
@@ -245,6 +248,41 @@ it('chown moves the owners on the disk, keeps set-id bits, capabilities and list
   assert.is(tsnspawn(['-q', '-D', copy, '--pipe', '--private-users', 'stat', '-c', '%u', '/suid']).stdout, '7\n');
   assert.is(run(0).stdout, '7:8 6755\n');
   assert.is(statSync(join(copy, 'suid')).uid, 7);
+});
+
+itWithLists('chown moves the users and groups of access control lists and of capabilities, and follows no link', () => {
+  const copy = join(scratch, 'lists');
+  const outside = join(scratch, 'outside');
+  cpSync(tree, copy, { recursive: true, verbatimSymlinks: true });
+  for (const path of ['acl', 'cap']) writeFileSync(join(copy, path), '');
+  mkdirSync(join(copy, 'dir'));
+  writeFileSync(outside, '');
+  symlinkSync(outside, join(copy, 'link'));
+  linkSync(join(copy, 'acl'), join(copy, 'again'));
+  execFileSync('setfacl', ['-m', 'u:1000:r,g:2000:rw', join(copy, 'acl')]);
+  execFileSync('setfacl', ['-d', '-m', 'u:1000:r', join(copy, 'dir')]);
+  execFileSync('setcap', ['cap_net_raw+ep', join(copy, 'cap')]);
+  const list = (path: string) =>
+    execFileSync('getfacl', ['-cnp', join(copy, path)], { encoding: 'utf8' }).match(/^\S*(user|group):\d+:\S+/gm) ?? [];
+  const capability = () =>
+    execFileSync('getcap', ['-n', join(copy, 'cap')], { encoding: 'utf8' })
+      .split(' ')
+      .slice(1);
+  const own = { acl: list('acl'), dir: list('dir'), cap: capability() };
+  assert.equal([own.acl, own.dir], [['user:1000:r--', 'group:2000:rw-'], ['default:user:1000:r--']]);
+  const chown = (base: number) => {
+    const options = [`--private-users=${base}`, '--private-users-ownership=chown'];
+    const { status, stderr } = tsnspawn(['-q', '-D', copy, '--pipe', ...options, 'true']);
+    assert.is(status, 0, stderr);
+  };
+  chown(BASE);
+  assert.equal(list('acl'), [`user:${BASE + 1000}:r--`, `group:${BASE + 2000}:rw-`]);
+  assert.equal(list('dir'), [`default:user:${BASE + 1000}:r--`]);
+  assert.equal(capability(), [own.cap[0]?.trim(), `[rootid=${BASE}]\n`]);
+  assert.equal([lstatSync(join(copy, 'link')).uid, lstatSync(join(copy, 'again')).uid], [BASE, BASE]);
+  assert.is(statSync(outside).uid, 0);
+  chown(0);
+  assert.equal({ acl: list('acl'), dir: list('dir'), cap: capability() }, own);
 });
 
 it('chown with --ephemeral changes the layer on top, and not the tree', () => {
