@@ -49,6 +49,11 @@ test('--volatile shows nothing of the tree but /usr, read-only, and the links in
   assert.ok(stepsOf(inner, 'symlink').some(({ path, target }) => path === '/bin' && target === 'usr/bin'));
 });
 
+test('--read-only is about the tree: what --volatile=overlay lays over it can be written to', () => {
+  assert.is(viewOf(['--read-only', '--volatile=overlay']).root.readOnly, false);
+  assert.is(viewOf(['--read-only', '-x']).root.readOnly, true);
+});
+
 test('--volatile=state is a read-only tree with an empty /var', () => {
   const { outer, inner } = planOf(['--volatile=state']);
   assert.equal(stepsOf(outer, 'openTree')[0]?.flags, ['ro']);

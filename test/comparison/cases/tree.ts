@@ -93,6 +93,11 @@ export const TREE_CASES: readonly Case[] = [
   { promise: '--volatile=state: what can be written', options: ['--volatile=state'], command: WRITES },
   { promise: '--volatile=overlay', options: ['--volatile=overlay'] },
   { promise: '--volatile=overlay: what can be written', options: ['--volatile=overlay'], command: WRITES },
+  {
+    promise: '--volatile=overlay and --read-only: what can be written',
+    options: ['--volatile=overlay', '--read-only'],
+    command: WRITES,
+  },
   { promise: '--volatile=no', options: ['--volatile=no'], command: WRITES },
   refused('a volatile mode that is none', '--volatile=maybe'),
   { promise: '-x: the changes are forgotten', options: ['-x', '-M', 'given'], command: WRITES },

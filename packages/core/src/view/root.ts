@@ -10,7 +10,9 @@ const VOLATILE_DATA = 'mode=0755,size=25%,nr_inodes=1m';
 
 /** The root. What was asked to be forgotten goes into an overlay: in memory, or on the disk beside the tree. */
 export function rootView(spec: ContainerSpec, host: HostFacts, tree: TreeFacts, machine: string): RootView {
-  const readOnly = spec.readOnly || spec.volatile === 'state' || (!tree.writable && !isOverlaid(spec));
+  // --read-only is about the tree, which a volatile layer keeps as it is
+  const asked = spec.readOnly && spec.volatile !== 'overlay';
+  const readOnly = asked || spec.volatile === 'state' || (!tree.writable && !isOverlaid(spec));
   return {
     base: imageRoot(spec, tree) ?? { kind: 'directory', source: tree.path },
     readOnly,
