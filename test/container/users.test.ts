@@ -20,12 +20,12 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { footprintOf, nothingLeft } from '../support/footprint';
-import { tsnspawn } from '../support/launcher';
+import { TSNSPAWN, tsnspawn } from '../support/launcher';
 import { withMachine } from '../support/machines';
 import { needs, only } from '../support/needs';
 import { ownTree } from '../support/trees';
 
-const missing = needs('root', 'namespaces');
+const missing = needs('root', 'namespaces', 'command:unshare');
 const it = only(test, missing);
 const itWithLists = only(test, missing ?? needs('command:setfacl', 'command:setcap'));
 const tree = missing === undefined ? ownTree('busybox') : '';
@@ -69,6 +69,26 @@ it('the same machine gets the same range, two at once get two', () => {
       assert.not.equal(other.stdout.trim().split(/\s+/)[1], a.output.trim().split(/\s+/)[1]);
     },
   );
+});
+
+it('a range that has a user or a group of the host in it is not picked', () => {
+  const name = `owned-${process.pid}`;
+  const [, picked = 0] = mapOf('-U', '-M', name);
+  for (const [file, id] of [
+    ['passwd', picked],
+    ['group', picked + 65535],
+  ] as const) {
+    // in a mount namespace of its own, the host has one more
+    const taken = join(scratch, file);
+    const line = file === 'passwd' ? `held:x:${id}:${id}::/:/bin/sh` : `held:x:${id}:`;
+    writeFileSync(taken, `${readFileSync(join('/etc', file), 'utf8')}${line}\n`);
+    const command = [TSNSPAWN, '-q', '-D', tree, '-P', '-U', '-M', name, 'cat', '/proc/self/uid_map'];
+    const script = `mount --bind ${taken} /etc/${file} && exec "$@"`;
+    const map = execFileSync('unshare', ['-m', 'sh', '-c', script, 'sh', ...command], { encoding: 'utf8' });
+    const [inside, other, size] = map.trim().split(/\s+/).map(Number);
+    assert.equal([inside, size], [0, 65536]);
+    assert.is.not(other, picked, file);
+  }
 });
 
 it('the lock of a picked range lasts as long as the machine, and leaves no file', async () => {
