@@ -192,10 +192,11 @@ itWithPerl('READY=1 reaches the service manager when the guest is up, with --not
       async (running) => {
         await manager.until(/<READY=1>/);
         assert.is((await inside(running, 'systemctl', 'is-active', 'multi-user.target')).text, 'active');
-        assert.match(manager.output, /<STATUS=/);
+        assert.match(manager.output, /<STATUS=Container running\.>/);
+        assert.match(manager.output, /<STATUS=Container running: ./);
         running.child.kill('SIGTERM');
         assert.equal(await running.exited, { status: 0, signal: null });
-        await manager.until(/<STOPPING=1>/);
+        await manager.until(/<STATUS=Terminating\.\.\.>\n<STOPPING=1>/);
       },
       { env },
     );
@@ -207,7 +208,7 @@ itWithPerl('READY=1 reaches the service manager as soon as the guest runs, witho
     await manager.until(/listening/);
     await withMachine(
       ['-q', '-D', treeOf('busybox'), 'sh', '-c', 'exec sleep 1000'],
-      () => manager.until(/<READY=1>/),
+      () => manager.until(/<STATUS=Container running\.>\n<READY=1>/),
       { env: { NOTIFY_SOCKET: join(scratch, 'notify-early') } },
     );
   }),

@@ -92,7 +92,7 @@ const MANNERS: readonly (readonly [promise: string, ...lines: string[]])[] = [
   ['a dash alone is a word', `- -D ${TREE}`],
   ['unknown options are errors', '-z', '--frobnicate', '--=x'],
   ['of an option that is given twice the last counts', `-D /usr -D ${TREE}`, `--volatile=yes --volatile=no -D ${TREE}`],
-  ['help and version need nothing else', '-h', '--version', '--console=help', '--kill-signal=help'],
+  ['help and version need nothing else', '-h', '--version', '--console=help', '--kill-signal=help', '--rlimit=help'],
 ];
 
 for (const [promise, ...lines] of MANNERS) {

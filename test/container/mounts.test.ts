@@ -184,6 +184,28 @@ for (const users of both) {
   });
 }
 
+it('--pivot-root finds the system in the directory that becomes the root: its machine id, its init, and what it lacks', () => {
+  const outer = directory('deployments', {});
+  const deployed = join(outer, 'deploy/1');
+  mkdirSync(dirname(deployed));
+  execFileSync('cp', ['-a', tree, deployed]);
+  mkdirSync(join(outer, 'deploy/none'));
+  symlinkSync('/deploy/1', join(outer, 'current'));
+  writeFileSync(join(deployed, 'etc/machine-id'), `${'3'.repeat(32)}\n`);
+  const start = (...args: string[]) => tsnspawn(['-q', '-D', outer, '--pipe', ...args]);
+  for (const root of ['/deploy/1', '/current']) {
+    const { stdout } = start(`--pivot-root=${root}`, 'sh', '-c', 'echo $container_uuid; ls -d /deploy 2>&1');
+    assert.match(stdout, /^3{8}-3{4}-3{4}-3{4}-3{12}\nls: /);
+  }
+  assert.match(start('--pivot-root=/deploy/1', '-b', '--dry-run').stdout, /\/sbin\/init/);
+  assert.match(
+    start('--pivot-root=/deploy/2', 'true').stderr,
+    /^tsnspawn: --pivot-root: there is no directory \/deploy\/2 in /,
+  );
+  assert.match(start('--pivot-root=/deploy/none', 'true').stderr, /\/deploy\/none has no usr/);
+  assert.match(start('true').stderr, /deployments has no usr/);
+});
+
 it('an ephemeral guest begins with an empty layer, whatever the size of the tree: nothing is copied', () =>
   withMachine(
     ['-q', '-x', '-D', tree, '--resolv-conf=off', '--timezone=off', 'sh', '-c', 'echo up; exec sleep 1000'],

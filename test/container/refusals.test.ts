@@ -141,6 +141,20 @@ it('a user that the tree does not know is refused by name', async () => {
   await refuses(['-q', '-D', tree, '--user=nobody-known', 'true'], /nobody-known/);
 });
 
+it('a number that no user of the tree has is no mistake: it has the group of the same number, and / as its home', () => {
+  const { status, stdout } = tsnspawn([
+    '-qP',
+    '-D',
+    tree,
+    '-u',
+    '12345',
+    'sh',
+    '-c',
+    'id -u; id -g; echo $USER $HOME; pwd',
+  ]);
+  assert.equal([status, stdout], [0, '12345\n12345\n12345 /\n/\n']);
+});
+
 it('a working directory that is not there is refused by name', async () => {
   await refuses(['-q', '-D', tree, '--chdir=/no/such/dir', 'true'], /\/no\/such\/dir.*No such file or directory/);
 });

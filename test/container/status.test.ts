@@ -116,6 +116,23 @@ it('the stub powers off on the signals that say so, and gives the payload a chan
     },
   ));
 
+for (const [means, signals, status] of [
+  ['power off', [37, 38, 47, 48], 0],
+  ['reboot', [2, 39, 40, 49, 50], 133],
+] as const) {
+  it(`the stub takes the signals of an init for ${means}, also from within: ${signals.join(', ')}`, () => {
+    for (const signal of signals) {
+      const script = `trap '' HUP; trap 'echo asked; exit 3' TERM; kill -${signal} 1; while :; do sleep 1000 & wait; done`;
+      const outcome = sh(script, '--as-pid2', '--keep-unit', '--pipe');
+      assert.equal([signal, outcome.status, outcome.stdout], [signal, status, 'asked\n']);
+    }
+  });
+}
+
+it('the stub leaves all other signals alone', () => {
+  assert.is(sh('for s in 1 10 12 15 28 35 36 52; do kill -$s 1; done; exit 9', '--as-pid2', '--pipe').status, 9);
+});
+
 it('a command that is not in the tree gives 1, a line that names it, and leaves nothing', async () => {
   const before = hostMounts();
   for (const command of ['no-such-command', '/no/such/command']) {
@@ -266,6 +283,14 @@ it('a SIGTERM that comes while the launcher makes room for its supervisor is hee
     });
   }
 });
+
+it('signals that mean nothing to the launcher do not disturb it: SIGUSR1, SIGRTMIN+18, a new size of no terminal', () =>
+  withMachine(['-q', '-D', tree, '--pipe', 'sh', '-c', 'echo ready; read line; exit 4'], async (running) => {
+    await running.until(/ready/);
+    for (const signal of ['SIGUSR1', 52, 'SIGWINCH'] as const) process.kill(running.pid, signal);
+    running.write('go\n');
+    assert.equal(await running.exited, { status: 4, signal: null });
+  }));
 
 it('a second SIGTERM kills a booted guest that ignores the first', () => {
   const deaf = ownTree('busybox', 'deaf');

@@ -97,6 +97,8 @@ test('--help, --version and help as a value answer at once, before later mistake
   assert.equal(parseArguments(['--kill-signal=help'], {}), { kind: 'list', list: 'signals' });
   assert.equal(parseArguments(['--console=help', '--nonsense'], {}), { kind: 'list', list: 'consoles' });
   assert.equal(parseArguments(['--drop-capability', 'help'], {}), { kind: 'list', list: 'capabilities' });
+  assert.equal(parseArguments(['--rlimit=help'], {}), { kind: 'list', list: 'limits' });
+  assert.equal(parseArguments(['--private-users-ownership=help'], {}), { kind: 'list', list: 'ownerships' });
   refused(['--nonsense', '-h'], /unknown option/);
 });
 

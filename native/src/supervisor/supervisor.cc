@@ -32,6 +32,7 @@ class Supervisor {
     int status = 0;
     while (sys::wait(what_.monitor, &status, 0) == -EINTR) {
     }
+    tellManager("STATUS=Terminating...");
     tellManager("STOPPING=1");
     if (failed_) explainFailure(argv, env);
     return conclude(status);
@@ -90,6 +91,7 @@ class Supervisor {
         // On a terminal the launcher has said it, before the monitor changed the terminal's mode.
         if (plan_.header().console != wire::Console::kInteractive && !started_)
           say(Line("Spawning container ").add(what_.machine).add(" on ").add(what_.tree).add("."));
+        tellManager("STATUS=Container running.");
         if (!what_.notifyReady && !started_) tellManager("READY=1");
         started_ = true;
         break;
@@ -127,7 +129,11 @@ class Supervisor {
         if (repeats_ > 0) tellGuest(plan_.header().killSignal);
         repeats_ = 0;
       }
-      if (sys::equal(line, "READY=1") ? what_.notifyReady : sys::startsWith(line, "STATUS=")) tellManager(line);
+      constexpr const char* kStatus = "STATUS=";
+      if (sys::startsWith(line, kStatus))
+        tellManager(Line("STATUS=Container running: ").add(line + strlen(kStatus)).c_str());
+      else if (what_.notifyReady && sys::equal(line, "READY=1"))
+        tellManager(line);
       line = last ? end : end + 1;
     }
   }

@@ -203,7 +203,11 @@ export function prepare(
   const { image, directory = '.' } = withPlace(spec);
   // a look into an image takes a mount
   if (!onlyLook || image !== undefined) requirePrivileges(usual);
-  const questions = { zone: wantedZone(spec, usual), accounts: spec.bindUsers.length > 0 };
+  const questions = {
+    zone: wantedZone(spec, usual),
+    accounts: spec.bindUsers.length > 0,
+    root: spec.pivotRoot?.newRoot,
+  };
   const opened =
     image === undefined
       ? undefined

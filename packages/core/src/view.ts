@@ -19,7 +19,7 @@ import type { ContainerView, Entry, PayloadView, ResourceView, UnitView } from '
 import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
 import { networkOf } from './view/network';
-import { payloadOf, signalsOf } from './view/payload';
+import { payloadOf, signalsOf, systemPath } from './view/payload';
 import { privilegesOf } from './view/privileges';
 import { resolverEntries } from './view/resolver';
 import { resourcesOf } from './view/resources';
@@ -163,12 +163,13 @@ function requireTree(spec: ContainerSpec, tree: TreeFacts, payload: PayloadView)
     });
   }
   if (!spec.checkOs) return;
-  const hint = `make a tree with: tsnspawn bootstrap SUITE ${path}`;
+  const system = systemPath(spec, tree);
+  const hint = `make a tree with: tsnspawn bootstrap SUITE ${system}`;
   if (payload.kind === 'boot') {
     if (tree.osRelease === undefined)
-      throw new TreeError(`the tree ${path} has no os-release: there is no system to boot`, { path, hint });
+      throw new TreeError(`the tree ${system} has no os-release: there is no system to boot`, { path, hint });
   } else if (!tree.hasUsr) {
-    throw new TreeError(`the tree ${path} has no usr: it is not a system`, { path, hint });
+    throw new TreeError(`the tree ${system} has no usr: it is not a system`, { path, hint });
   }
 }
 

@@ -139,6 +139,10 @@ const CLOSING: readonly Section[] = [
       ...entry(bold('HOME, USER, LOGNAME'), 'those of the user it runs as'),
       ...entry(bold('LANG'), '`C.UTF-8`, unless it is booted'),
       ...entry(bold('CREDENTIALS_DIRECTORY'), 'where its credentials lie, when it has some'),
+      ...entry(
+        bold('LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID'),
+        'the descriptors of socket activation that the launcher was given, see sd_listen_fds(3)',
+      ),
       ...text('The launcher itself reads these variables:'),
       ...entry(
         bold('SYSTEMD_NSPAWN_UNIFIED_HIERARCHY'),
@@ -156,9 +160,11 @@ const CLOSING: readonly Section[] = [
       ),
       ...entry(bold('SYSTEMD_NSPAWN_USE_CGNS'), '`0`: no cgroup namespace.'),
       ...entry(
-        `${bold('SYSTEMD_NSPAWN_SHARE_NS_IPC')}, ${bold('_PID')}, ${bold('_UTS')}`,
-        '`1`: the container stays in that namespace of the host.',
+        `${bold('SYSTEMD_NSPAWN_SHARE_NS_IPC')}, ${bold('SYSTEMD_NSPAWN_SHARE_NS_UTS')}`,
+        '`1`: the container stays in that namespace of the host; the latter only for a payload that is no init.',
       ),
+      ...entry(bold('SYSTEMD_NSPAWN_CONTAINER_SERVICE'), 'what the container sees as `$container`.'),
+      ...entry(bold('SYSTEMD_NSPAWN_NETWORK_MAC'), 'the hardware address of *host0*.'),
       ...entry(bold('SYSTEMD_SECCOMP'), '`0`: no system call filter.'),
       ...entry(bold('SYSTEMD_SUPPRESS_SYNC'), 'the default of `--suppress-sync`.'),
       ...entry(bold('SYSTEMD_LOG_LEVEL'), '`notice` or less: as `--quiet`.'),

@@ -10,7 +10,7 @@ A container that is booted is asked to shut down where another one is killed, se
 A small init of the launcher's own is PID 1, and *COMMAND* is PID 2. It collects orphaned processes, takes the signals that a system would act on, and ends with *COMMAND*'s status. For programs that are not made to be PID 1: the kernel drops every signal to PID 1 that it has no handler for.`,
 
   user: `
-The user that *COMMAND*, the shell or the init runs as: a name or a number from the user database of the tree, looked up in the tree's own */etc/passwd* and */etc/group*, not on the host. Groups, \`$HOME\`, \`$USER\` and \`$LOGNAME\` follow from it. A user that the tree does not know is an error.`,
+The user that *COMMAND*, the shell or the init runs as: a name or a number from the user database of the tree, looked up in the tree's own */etc/passwd* and */etc/group*, not on the host. Groups, \`$HOME\`, \`$USER\` and \`$LOGNAME\` follow from it. A name that the tree does not know is an error; with a number that it does not know, the group has the same number and the home is /.`,
 
   chdir: `
 The directory that *COMMAND* starts in: an absolute path in the container, reached after everything has been mounted and with the rights of the user. It may not lie below */proc*, */sys* or */dev*. By default it is / for a command and an init, and the user's home for a shell.`,

@@ -2,7 +2,7 @@
 
 export const RESOURCES_MANUAL = {
   rlimit: `
-A resource limit of the payload: a name as in getrlimit(2) without \`RLIMIT_\`, and the soft and the hard value; one value stands for both. Sizes in bytes take \`K\` \`M\` \`G\` \`T\` \`P\` \`E\`, powers of 1024, times the units of systemd.time(7), \`NICE\` also the form \`-5\`; \`infinity\` is no limit. May be given several times.
+A resource limit of the payload: a name as in getrlimit(2) without \`RLIMIT_\`, and the soft and the hard value; one value stands for both. Sizes in bytes take \`K\` \`M\` \`G\` \`T\` \`P\` \`E\`, powers of 1024, times the units of systemd.time(7), \`NICE\` also the form \`-5\`; \`infinity\` is no limit. May be given several times. \`help\` lists the names.
 
 Limits that are not given are those that the kernel gives to the first process of a machine, not the caller's. Where the caller may not raise a hard limit, it stays as low as the caller's.`,
 

@@ -17,7 +17,7 @@ The name of the machine: letters, digits, \`-\` and single dots, at most 64 char
 By default it is the last component of the tree's path, without the characters that a name may not have. Without \`--directory\` and \`--image\` it also names the tree: *NAME* in */etc/machines*, */run/machines*, */var/lib/machines*, */usr/local/lib/machines* and */usr/lib/machines*, the first that there is.`,
 
   template: `
-Where the tree does not exist yet, it is made as a copy of *DIR*: a snapshot where the file system can do that, else a copy with all owners, modes, times and extended attributes, that shares its blocks with the template where possible. Mounts below *DIR* are not entered. A tree that exists is started as it is.
+Where the tree does not exist yet, it is made as a copy of *DIR* with all owners, modes, times and extended attributes, that shares its blocks with the template where possible. Mounts below *DIR* are not entered. A tree that exists is started as it is.
 
 With \`--ephemeral\` and without \`--directory\` the template itself is what is started and left unchanged.`,
 
@@ -35,7 +35,7 @@ How much of the tree a run sees, and what becomes of its changes. \`yes\`, which
 In none of these modes is the tree changed.`,
 
   'pivot-root': `
-The directory *NEW* of the tree becomes the root of the container. With *OLD* the whole of the tree stays reachable there; without it is not mounted. Both are absolute paths in the tree. For trees that keep several systems below one root, as OSTree does.`,
+The directory *NEW* of the tree becomes the root of the container. With *OLD* the whole of the tree stays reachable there; without it is not mounted. Both are absolute paths in the tree. The init, */etc/os-release* and the machine id are looked for in *NEW*. For trees that keep several systems below one root, as OSTree does.`,
 
   'root-hash': `
 The root hash of the verity data of the image, at least 128 bits in hexadecimal. Every block that is read is checked against it. Without this option it is taken from the extended attribute \`user.verity.roothash\` of the image or the file of the image's name with the suffix *.roothash*, where there is one.`,

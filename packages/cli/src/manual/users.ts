@@ -14,7 +14,7 @@ Puts the container into a user namespace: its root is an ordinary user of the ho
   'private-users-ownership': `
 How the files of the tree, owned by the ids from 0 on, come to belong to the ids of the user namespace. \`off\`: not at all; the tree already belongs to the range. \`chown\`: the tree is changed, once, file by file; a tree that is right already is only looked at. \`map\`: the tree is mounted with other ids than it has on the disk, where the file system can do that; nothing is changed. \`foreign\`, which needs systemd-mountfsd, is understood and refused. \`auto\`: \`map\` where it can be done, else \`chown\`.
 
-The default is \`auto\` with \`pick\` and \`-U\`, else \`off\`. \`chown\` with base 0 takes an earlier \`chown\` back.`,
+The default is \`auto\` with \`pick\` and \`-U\`, else \`off\`. \`chown\` with base 0 takes an earlier \`chown\` back. \`help\` lists the modes.`,
 
   'private-users-chown': `
 Another way to write \`--private-users-ownership=chown\`.`,

@@ -6,7 +6,9 @@ import {
   type ListName,
   OPTIONS,
   type OptionRow,
+  OWNERSHIPS,
   RESOLV_CONF_MODES,
+  RLIMITS,
   signalNames,
   TIMEZONE_MODES,
 } from '@tsnspawn/core';
@@ -111,6 +113,8 @@ const LISTS: { readonly [list in ListName]: () => readonly string[] } = {
   capabilities: () => CAPABILITIES,
   'resolv-conf': () => RESOLV_CONF_MODES,
   timezone: () => TIMEZONE_MODES,
+  limits: () => RLIMITS,
+  ownerships: () => OWNERSHIPS,
 };
 
 /** What `help` as an option's value prints, one name per line. */

@@ -9,6 +9,7 @@ export const RESOURCES_OPTIONS = [
     group: 'resources',
     takes: 'required',
     metavar: 'NAME=SOFT[:HARD]',
+    lists: 'limits',
     key: 'rlimit',
     value: 'rlimit',
     many: true,

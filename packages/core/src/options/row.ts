@@ -107,7 +107,7 @@ export interface Settings {
 }
 
 /** Lists that an option prints for the value `help`. */
-export type ListName = 'signals' | 'consoles' | 'capabilities' | 'resolv-conf' | 'timezone';
+export type ListName = 'signals' | 'consoles' | 'capabilities' | 'resolv-conf' | 'timezone' | 'limits' | 'ownerships';
 
 /** Headings of --help and of the manual, in their order. */
 export type GroupName =

@@ -28,6 +28,7 @@ export const USERS_OPTIONS = [
     group: 'users',
     takes: 'required',
     metavar: 'MODE',
+    lists: 'ownerships',
     key: 'ownership',
     value: 'ownership',
     file: { section: 'Files', key: 'PrivateUsersOwnership', trusted: true },

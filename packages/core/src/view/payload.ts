@@ -21,6 +21,11 @@ export function boots(spec: ContainerSpec): boolean {
   return spec.start === 'boot' || (spec.start === 'pid1' && command !== undefined && INIT_COMMANDS.includes(command));
 }
 
+/** Where the system lies, for messages: the tree, or the directory of it that --pivot-root makes the root. */
+export function systemPath({ pivotRoot }: ContainerSpec, { path }: TreeFacts): string {
+  return pivotRoot === undefined ? path : path.replace(/\/$/, '') + pivotRoot.newRoot;
+}
+
 /** The payload of a container. */
 export function payloadOf(spec: ContainerSpec, tree: TreeFacts): PayloadView {
   const [command, ...args] = spec.command;
@@ -32,7 +37,7 @@ export function payloadOf(spec: ContainerSpec, tree: TreeFacts): PayloadView {
   };
   if (spec.start === 'boot') {
     if (tree.init === 'none') {
-      throw new TreeError(`the tree ${tree.path} has no init`, {
+      throw new TreeError(`the tree ${systemPath(spec, tree)} has no init`, {
         path: tree.path,
         option: '--boot',
         hint: `looked for ${INIT_CANDIDATES.join(', ')}; without --boot a shell is started`,

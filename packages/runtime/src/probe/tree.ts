@@ -16,6 +16,8 @@ export interface TreeQuestions {
   readonly zone?: string | undefined;
   /** which users and groups does it have? */
   readonly accounts?: boolean;
+  /** the directory of the tree that the system lies in, which is to become the root. Default: the tree itself */
+  readonly root?: string | undefined;
 }
 
 /**
@@ -41,10 +43,30 @@ export function probeTree(directory: string, boots: boolean, questions: TreeQues
 export function probeOpened(
   opened: Omit<OpenedTree, 'uid' | 'gid'>,
   boots: boolean,
-  { zone, accounts }: TreeQuestions,
+  questions: TreeQuestions,
   usr?: number,
 ): TreeFacts {
-  const tree = new Tree(opened, usr);
+  const whole = new Tree(opened.fd, usr);
+  if (questions.root === undefined) return probeSystem(whole, opened, boots, questions);
+  const root = whole.open(questions.root);
+  if (root === undefined) {
+    const { path } = opened;
+    throw new TreeError(`there is no directory ${questions.root} in ${path}`, { path, option: '--pivot-root' });
+  }
+  try {
+    return probeSystem(new Tree(root, undefined), opened, boots, questions);
+  } finally {
+    addon().closeFd(root);
+  }
+}
+
+/** What of the facts is that of the system: `tree` is what becomes its root. */
+function probeSystem(
+  tree: Tree,
+  opened: Omit<OpenedTree, 'uid' | 'gid'>,
+  boots: boolean,
+  { zone, accounts }: TreeQuestions,
+): TreeFacts {
   const release = boots ? (tree.read('/etc/os-release') ?? tree.read('/usr/lib/os-release')) : undefined;
   const init = boots ? initKind(tree) : 'unknown';
   const machineId = tree.read('/etc/machine-id')?.trim().replaceAll('-', '').toLowerCase();
@@ -70,8 +92,8 @@ class Tree {
   readonly #root: number;
   readonly #usr: number | undefined;
 
-  constructor(opened: Pick<OpenedTree, 'fd'>, usr: number | undefined) {
-    this.#root = opened.fd;
+  constructor(root: number, usr: number | undefined) {
+    this.#root = root;
     this.#usr = usr;
   }
 
@@ -84,6 +106,14 @@ class Tree {
   /** Where the path ends when links are followed, inside the file system that it begins in. */
   resolve(path: string): string | undefined {
     return addon().resolveInTree(...this.#at(path));
+  }
+
+  /** Descriptor of a directory of the tree, to be closed; undefined where there is none. */
+  open(path: string): number | undefined {
+    const [fd, inside] = this.#at(path);
+    const resolved = addon().resolveInTree(fd, inside);
+    const opened = resolved === undefined ? undefined : addon().openTree(`/proc/self/fd/${fd}${resolved}`);
+    return typeof opened === 'object' ? opened.fd : undefined;
   }
 
   #at(path: string): [fd: number, path: string] {
