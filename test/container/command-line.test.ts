@@ -2,7 +2,7 @@
 // Its tree does not exist, so that nothing is started: an error about the tree means that the command line was good.
 
 import { spawnSync } from 'node:child_process';
-import { TreeError } from '@tsnspawn/core';
+import { OPTIONS, TreeError } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { launch } from '../../packages/cli/src/launch';
@@ -45,6 +45,21 @@ async function same(...argv: string[]): Promise<void> {
   const theirs = theyTake(argv);
   assert.is(await weTake(argv), theirs, `systemd-nspawn ${theirs ? 'takes' : 'refuses'}: ${argv.join(' ')}`);
 }
+
+/** Whether systemd-nspawn has such an option at all: some came later, and some only exist here. */
+function theyKnow(option: string): boolean {
+  const { stderr } = spawnSync('systemd-nspawn', ['-D', TREE, option], { encoding: 'utf8', timeout: 20_000 });
+  return !/unrecognized option/.test(stderr);
+}
+
+it('an option wants a value where it does so in systemd-nspawn, and takes none where that takes none', async () => {
+  const known = OPTIONS.filter(({ long }) => long !== undefined && theyKnow(`--${long}`));
+  assert.ok(known.length > 60, `only ${known.length} options are compared`);
+  for (const { long, takes } of known) {
+    await same('-D', TREE, `--${long}`);
+    if (takes === 'nothing' && long !== 'private-users-chown') await same('-D', TREE, `--${long}=yes`);
+  }
+});
 
 const MANNERS: readonly (readonly [promise: string, ...lines: string[]])[] = [
   [

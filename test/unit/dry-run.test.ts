@@ -134,7 +134,7 @@ test('a mistake is told before anything starts, in one line and with status 1', 
 test('--help lists every option on standard output, --version the version of the package', async () => {
   const help = await command(['--help']);
   assert.is(help.status, 0);
-  for (const option of ['-D, --directory=DIR', '--suppress-sync[=BOOL]', '-P, --pipe'])
+  for (const option of ['-D, --directory=DIR', '--volatile[=MODE]', '--suppress-sync=BOOL', '-P, --pipe'])
     assert.ok(help.out.includes(option), option);
   for (const text of ['tsnspawn boot-check [OPTIONS]', 'tsnspawn bootstrap SUITE DIR', 'Ctrl-] Ctrl-] p '])
     assert.ok(help.out.includes(text), text);

@@ -87,8 +87,9 @@ test('an optional value is only taken when it is attached', () => {
   assert.equal(invocation.kind === 'launch' && invocation.spec.command, ['json']);
   const json = parseArguments(['--dry-run=json'], {});
   assert.is(json.kind === 'launch' && json.dryRun, 'json');
-  assert.is(spec('--suppress-sync').suppressSync, true);
-  assert.is(spec('--suppress-sync=no').suppressSync, false);
+  assert.is(spec('--volatile').volatile, 'yes');
+  assert.is(spec('--volatile=no').volatile, 'no');
+  assert.is(spec('--suppress-sync', 'yes', 'true').suppressSync, true);
 });
 
 test('--help, --version and help as a value answer at once, before later mistakes', () => {

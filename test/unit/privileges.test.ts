@@ -26,7 +26,7 @@ test('a launch that asks for nothing gets the built-in filters', () => {
 
 test('--suppress-sync is loaded before the filter that could forbid it', () => {
   assert.equal(
-    filters('--suppress-sync').map(({ filter }) => filter),
+    filters('--suppress-sync=yes').map(({ filter }) => filter),
     ['suppress-sync', 'arguments', 'default'],
   );
 });
@@ -75,13 +75,13 @@ test('--dry-run shows what filters open and close', () => {
 });
 
 test('filters are the last thing before the exec: nothing has to pass them but that', () => {
-  const ops = planOf(['--suppress-sync', '--system-call-filter=~@mount', 'true']).inner.map(({ op }) => op);
+  const ops = planOf(['--suppress-sync=yes', '--system-call-filter=~@mount', 'true']).inner.map(({ op }) => op);
   assert.equal(ops.slice(-5), ['seccomp', 'seccomp', 'seccomp', 'seccomp', 'exec']);
 });
 
 test('SYSTEMD_SECCOMP=0 loads no filter, and what only a filter can do is then refused', () => {
   assert.equal(stepsOf(planIn({ SYSTEMD_SECCOMP: '0' }, 'true').inner, 'seccomp'), []);
-  for (const option of ['--system-call-filter=~@mount', '--suppress-sync']) {
+  for (const option of ['--system-call-filter=~@mount', '--suppress-sync=yes']) {
     refused(UsageError, option.replace(/=.*/, ''), () => refuseConflicts(specIn({ SYSTEMD_SECCOMP: '0' }, option)));
   }
 });

@@ -79,9 +79,8 @@ export const PAYLOAD_OPTIONS = [
   {
     long: 'suppress-sync',
     group: 'payload',
-    takes: 'optional',
+    takes: 'required',
     metavar: 'BOOL',
-    implied: 'yes',
     key: 'suppressSync',
     value: 'boolean',
     file: { section: 'Exec', key: 'SuppressSync' },
