@@ -144,7 +144,10 @@ export class Comparer {
     try {
       one.prepare?.(place);
       const cwd = join(place.path, one.cwd ?? '.');
-      const launcher = side === 'ours' ? [TSNSPAWN] : [...(await this.#reference.enter(cwd)), 'systemd-nspawn'];
+      const launcher =
+        side === 'ours'
+          ? [...PRIVATE_LOG, TSNSPAWN]
+          : [...(await this.#reference.enter(cwd)), ...PRIVATE_LOG, 'systemd-nspawn'];
       const fill = (word: string): string => word.replaceAll('{place}', place.path);
       const words = [
         ...ALONE,
@@ -172,6 +175,13 @@ export class Comparer {
     }
   }
 }
+
+/** Links and directories in the journal of the host are made in one that goes with the command. */
+const PRIVATE_LOG = [
+  ...['unshare', '-m', '--propagation', 'slave', 'sh', '-c'],
+  'mount -n -t tmpfs tmpfs /var/log && mkdir /var/log/journal && exec "$@"',
+  'sh',
+];
 
 interface Output {
   readonly status: string;

@@ -1,5 +1,6 @@
 // Whatever systemd-nspawn does with a command line, this launcher does: each case of test/comparison is run through both.
-// Differences that are meant stand in test/comparison/expected.ts, and in docs/compatibility.md for people.
+// Differences that are meant stand in test/comparison/expected.ts, and in docs/compatibility.md for people; that each still occurs is
+// asked by `npm run compare`, as some of them are a matter of systemd-nspawn's timing.
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -21,14 +22,6 @@ for (const [index, { promise }] of CASES.entries()) {
     assert.equal(unexpected, []);
   });
 }
-
-it('every difference that docs/compatibility.md names for these cases is still there', async () => {
-  await Promise.allSettled(comparisons);
-  assert.equal(
-    comparer?.outdated().map(({ row, key }) => `${row}: ${key}`),
-    [],
-  );
-});
 
 test.after(() => comparer?.close());
 
