@@ -1,8 +1,8 @@
 // What a guest sees and may do: its own processes, mounts and devices, the documented privileges, and nothing of the host.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -56,6 +56,38 @@ it('mounts of the guest never show on the host: not while it runs, and not after
     assert.equal(newMounts(before), []);
   });
 });
+
+for (const users of [[], ['-U']]) {
+  const where = users.length === 0 ? '' : ', in a user namespace as well';
+  it(`what the host mounts later below the tree or a bind arrives in the guest, and nothing goes the other way${where}`, () => {
+    const place = mkdtempSync(join(tmpdir(), 'tsnspawn-shared-'));
+    const [root, bound] = [join(place, 'root'), join(place, 'bound')];
+    for (const path of [root, bound, join(bound, 'sub'), join(bound, 'late'), join(tree, 'srv/sub')])
+      mkdirSync(path, { recursive: true });
+    for (const [from, to] of [
+      [tree, root],
+      [bound, bound],
+    ] as const) {
+      execFileSync('mount', ['--bind', from, to]);
+      execFileSync('mount', ['--make-shared', to]);
+    }
+    const script = 'mount -t tmpfs inside /mnt && mount -t tmpfs inside /bound/sub && echo ready; exec sleep 1000';
+    const args = ['-q', '-D', root, '-M', 'shared', `--bind=${bound}:/bound`, ...users, 'sh', '-c', script];
+    return withMachine(args, async (running) => {
+      await running.until(/ready/);
+      for (const path of [join(root, 'srv/sub'), join(bound, 'late')])
+        execFileSync('mount', ['-t', 'tmpfs', 'late', path]);
+      const guest = readFileSync(`/proc/${footprintOf(running).init}/mountinfo`, 'utf8');
+      assert.match(guest, / \/srv\/sub .* tmpfs late /);
+      assert.match(guest, / \/bound\/late .* tmpfs late /);
+      assert.not.match(readFileSync('/proc/self/mountinfo', 'utf8'), / tmpfs inside /);
+    }).finally(() => {
+      execFileSync('umount', ['-R', '-l', root]);
+      execFileSync('umount', ['-R', '-l', bound]);
+      rmSync(place, { recursive: true });
+    });
+  });
+}
 
 it('no mount of the host shows in the guest', () => {
   const mounts = sh('cat /proc/self/mountinfo');
