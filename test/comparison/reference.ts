@@ -1,7 +1,7 @@
 // Where systemd-nspawn runs: in a cgroup of its own, since with --keep-unit it hands the one it is in to the guest, owner and
 // all; and in a mount namespace whose /run is like that of a host that systemd has booted, which it expects to find things in.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,6 +23,7 @@ export class ReferenceHost {
   readonly #groups: readonly string[];
   readonly #holder: ChildProcess;
   readonly #ready: Promise<unknown>;
+  readonly #sysfsWritable = / - sysfs \S+ rw/m.test(readFileSync('/proc/self/mountinfo', 'utf8'));
   #runs = 0;
 
   /** @param point an empty directory */
@@ -52,6 +53,8 @@ export class ReferenceHost {
   }
 
   async remove(): Promise<void> {
+    // with a private network it makes the sysfs of the host read-only, not just its own mount
+    if (this.#sysfsWritable) spawnSync('mount', ['-n', '-o', 'remount,rw', '/sys']);
     this.#holder.stdin?.end();
     await once(this.#holder, 'exit');
     for (const path of this.#groups) {

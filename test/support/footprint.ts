@@ -112,12 +112,19 @@ export async function noProcessLeft(footprint: Footprint, seconds = 5): Promise<
     spawnSync('find', [path, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
 }
 
-/** Mounts of the host that were not there before. What other tests mount meanwhile lies in temporary directories. */
+/** Mounts of the host that were not there before. What other tests mount meanwhile lies in temporary directories, or is a network
+ *  namespace with a name. */
 export function newMounts(before: string): string[] {
-  const known = new Set(before.split('\n'));
+  // the options of a file system itself, behind its source, may be another's doing: systemd-nspawn remounts the host's sysfs
+  const place = (line: string): string => line.split(' ').slice(0, -1).join(' ');
+  const known = new Set(before.split('\n').map(place));
+  const ofOthers = (line: string): boolean => {
+    const path = line.split(' ')[4] ?? '';
+    return path.startsWith(`${tmpdir()}/`) || /^\/(var\/)?run\/netns(\/|$)/.test(path);
+  };
   return hostMounts()
     .split('\n')
-    .filter((line) => !known.has(line) && !line.split(' ')[4]?.startsWith(`${tmpdir()}/`));
+    .filter((line) => !known.has(place(line)) && !ofOthers(line));
 }
 
 async function gone(left: () => string[], seconds: number): Promise<void> {

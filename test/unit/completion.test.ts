@@ -49,6 +49,10 @@ const LINES: readonly (readonly [promise: string, typed: string, line: string])[
   ['an option of the launch behind a verb', 'boot-check --notify', 'boot-check --notify-ready'],
 ];
 
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
 /** Types each line into an interactive shell, with the tabulator, and reads what it has become. */
 async function typedInto(command: string, start: string, skip: readonly string[]): Promise<void> {
   const shell = new Running('script', ['-qefc', command, '/dev/null'], {
@@ -65,7 +69,10 @@ async function typedInto(command: string, start: string, skip: readonly string[]
     for (const [index, [promise, typed, line]] of LINES.entries()) {
       if (skip.includes(promise)) continue;
       // the line becomes an argument of printf, and is not run
-      shell.write(`tsnspawn ${typed}\t\x01printf '<%s>' 'line-' '${index}:' \r`);
+      shell.write(`tsnspawn ${typed}\t`);
+      // what is typed while the shell looks for an answer may be lost: it runs programs for that, with the terminal as they like it
+      await shell.until(new RegExp(`tsnspawn ${escaped(typed)}[^\\n]*${escaped(line.slice(typed.length))}[^\\n]*$`));
+      shell.write(`\x01printf '<%s>' 'line-' '${index}:' \r`);
       await shell.until(new RegExp(`<line-><${index}:><tsnspawn>.*?>[^<]*$`, 'm'));
       const answer = new RegExp(`<line-><${index}:>(.*)>`).exec(shell.output)?.[1] ?? '';
       await waits(`<line-><${index}:>`);
