@@ -103,7 +103,7 @@ itInBash('bash completes a word at a time whatever parts words', () => {
 });
 
 itInZsh('zsh completes options, values, paths of the tree, and verbs', () =>
-  typedInto('zsh -f -i', 'autoload -Uz compinit; compinit -u -D; . ./zsh', []),
+  typedInto('zsh -f -i', 'bindkey -e; autoload -Uz compinit; compinit -u -D; . ./zsh', []),
 );
 
 itInFish('fish completes options, values, paths of the tree, and verbs', () => {

@@ -229,7 +229,7 @@ class Supervisor {
       memcpy(&settings, what_.terminal[fd], sizeof settings);
       if (what_.haveTerminal & (1u << fd)) sys::ioctl(fd, TCSETS2, &settings);
     }
-    if (plan_.header().background && started_) sys::writeAll(1, Tint::kOff, strlen(Tint::kOff));
+    if (plan_.header().background) sys::writeAll(1, Tint::kOff, strlen(Tint::kOff));
   }
 
   void say(Line& line, bool always = false) {
