@@ -1,7 +1,7 @@
 // Where systemd-nspawn runs: in a cgroup of its own, since with --keep-unit it hands the one it is in to the guest, owner and
 // all; and in a mount namespace whose /run is like that of a host that systemd has booted, which it expects to find things in.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { setTimeout } from 'node:timers/promises';
 const RUN = `set -e
 mount -n -t tmpfs tmpfs "$0"
 mkdir -p "$0"/netns "$0"/systemd/inaccessible/dir "$0"/udev/data
-[ ! -e /run/netns ] || mount -n --rbind /run/netns "$0"/netns
+mount -n --rbind /run/netns "$0"/netns
 touch "$0"/udev/control
 (cd "$0"/systemd/inaccessible; touch reg; mkfifo fifo; mknod chr c 0 0; mknod blk b 0 0; chmod 000 reg dir fifo chr blk)
 mount -n --move "$0" /run
@@ -33,6 +33,9 @@ export class ReferenceHost {
       mkdirSync(path, { recursive: true });
       return existsSync(join(path, 'cgroup.procs')) ? [path] : [];
     });
+    // ip(8) makes /run/netns a mount of its own with the first name; made after the namespace here, it would not be seen in it
+    const name = `comparison-${process.pid}`;
+    for (const verb of ['add', 'del']) execFileSync('ip', ['netns', verb, name]);
     // slave: what a case mounts on the host (a named network namespace) is seen there too
     this.#holder = spawn('unshare', ['-m', '--propagation', 'slave', 'sh', '-c', RUN, point], {
       stdio: ['pipe', 'pipe', 'inherit'],
