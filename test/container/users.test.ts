@@ -71,19 +71,21 @@ it('the same machine gets the same range, two at once get two', () => {
   );
 });
 
-it('a range that has a user or a group of the host in it is not picked', () => {
+it('a range that a user or a group of the host is in, or that a user may map in part, is not picked', () => {
   const name = `owned-${process.pid}`;
   const [, picked = 0] = mapOf('-U', '-M', name);
-  for (const [file, id] of [
-    ['passwd', picked],
-    ['group', picked + 65535],
+  for (const [file, line] of [
+    ['passwd', `held:x:${picked}:${picked}::/:/bin/sh`],
+    ['group', `held:x:${picked + 65535}:`],
+    ['subuid', `held:${picked - 65535}:65536`],
+    ['subgid', `held:${picked + 65535}:65536`],
   ] as const) {
     // in a mount namespace of its own, the host has one more
     const taken = join(scratch, file);
-    const line = file === 'passwd' ? `held:x:${id}:${id}::/:/bin/sh` : `held:x:${id}:`;
-    writeFileSync(taken, `${readFileSync(join('/etc', file), 'utf8')}${line}\n`);
+    const place = join('/etc', file);
+    writeFileSync(taken, `${existsSync(place) ? readFileSync(place, 'utf8') : ''}${line}\n`);
     const command = [TSNSPAWN, '-q', '-D', tree, '-P', '-U', '-M', name, 'cat', '/proc/self/uid_map'];
-    const script = `mount --bind ${taken} /etc/${file} && exec "$@"`;
+    const script = `mount --bind ${taken} ${place} && exec "$@"`;
     const map = execFileSync('unshare', ['-m', 'sh', '-c', script, 'sh', ...command], { encoding: 'utf8' });
     const [inside, other, size] = map.trim().split(/\s+/).map(Number);
     assert.equal([inside, size], [0, 65536]);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { RLIMITS } from '@tsnspawn/core';
-import { parseMountinfo, probeHost } from '@tsnspawn/runtime';
+import { parseMountinfo, probeHost, subordinateRanges } from '@tsnspawn/runtime';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
@@ -45,6 +45,15 @@ test('the limits stand in the order of their numbers, as the kernel lists them',
 test('the hard limits of this process are found', () => {
   const files = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   assert.is(String(probeHost().hardLimits.NOFILE), files);
+});
+
+test('the ranges of subuid(5) are those of its well-formed lines', () => {
+  const text = '# a comment\nann:100000:65536\n\nann:7:x\n1000:165536:1\n:5:5\nbob:1:2:3\nlast:300000:10';
+  assert.equal(subordinateRanges(text), [
+    { owner: 'ann', first: 100000, size: 65536 },
+    { owner: '1000', first: 165536, size: 1 },
+    { owner: 'last', first: 300000, size: 10 },
+  ]);
 });
 
 test.run();

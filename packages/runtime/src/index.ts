@@ -10,6 +10,7 @@ export { probeHost, randomUuid } from './probe/host';
 export { isMountPoint, parseMountinfo } from './probe/mountinfo';
 export { requireProcessors } from './probe/processors';
 export { findSettings } from './probe/settings-file';
+export { subordinateRanges } from './probe/subordinate';
 export { probeTree, type TreeQuestions } from './probe/tree';
 export { probeWishes, removeStale, type Wishes } from './probe/wishes';
 export { enterScope, inScope, probePlace } from './scope';

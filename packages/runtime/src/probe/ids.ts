@@ -1,8 +1,9 @@
-// A range of user and group ids that nobody has: what --private-users=pick looks for. It is locked for as long as the machine
-// runs, in the place where systemd-nspawn locks its own, so that two never pick the same.
+// A range of user and group ids that nobody has, and that nobody may map: what --private-users=pick looks for. It is locked for as
+// long as the machine runs, in the place where systemd-nspawn locks its own, so that two never pick the same.
 
 import { type Owner, RANGE } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
+import { subordinateRanges } from './subordinate';
 
 /** The ids that container managers pick from: UIDS.md of systemd, "container UID range". */
 const FIRST = 524288;
@@ -12,7 +13,8 @@ const ATTEMPTS = 128;
 
 /**
  * A free range, with the descriptor of its lock: the tree's own where its owner is the first of one, else one that follows from
- * the name, so that a machine keeps it, else another. Undefined when every attempt failed.
+ * the name, so that a machine keeps it, else another. Ids that subuid(5) or subgid(5) give to a user are not free: in namespaces of
+ * that user they are the user's. Undefined when every attempt failed.
  *
  * An ordinary user, who can only look, gets a range without a lock.
  */
@@ -26,7 +28,9 @@ export function pickRange(machine: string, owner: Owner | undefined): { base: nu
       seed = hash(`${machine} ${attempt}`);
     }
   };
+  const subordinate = ['/etc/subuid', '/etc/subgid'].flatMap((path) => subordinateRanges(addon().readText(path) ?? ''));
   for (const base of candidates()) {
+    if (subordinate.some(({ first, size }) => first < base + RANGE && base < first + size)) continue;
     const lock = addon().lockIds(base, RANGE);
     if (lock >= 0) return { base, lock };
     if (process.geteuid?.() !== 0) return { base };
