@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { CAPABILITIES, type HostFacts, type LaunchPlan, TreeError } from '@tsnspawn/core';
+import { type HostFacts, type LaunchPlan, TreeError } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { version } from '../../packages/cli/package.json';
 import { launch, type Runtime } from '../../packages/cli/src/launch';
 import { renderPlan } from '../../packages/cli/src/render/plan';
-import { host, planOf, tree } from './fixtures';
+import { host, planOf, tree, user } from './fixtures';
 
 interface Told {
   status: number;
@@ -86,8 +86,7 @@ in the container
 });
 
 test('--dry-run needs no root and starts nothing', async () => {
-  const user = { ...HERE, euid: 1000, capabilities: { permitted: [], bounding: CAPABILITIES } };
-  const { status, out, err, plan } = await command(['-D', 'tree', '--dry-run', '-b'], user);
+  const { status, out, err, plan } = await command(['-D', 'tree', '--dry-run', '-b'], user(HERE));
   assert.equal([status, err, plan], [0, '', undefined]);
   assert.match(out, /execute \/usr\/lib\/systemd\/systemd or/);
 });
@@ -108,11 +107,17 @@ test('--quiet says nothing', async () => {
   assert.is((await command(['-q', 'true'], HERE)).err, '');
 });
 
-test('only root launches', async () => {
-  const user = { ...HERE, euid: 1000, capabilities: { permitted: [], bounding: CAPABILITIES } };
-  const { status, err, plan } = await command(['true'], user);
+test('an ordinary user launches where there are user namespaces, and not where there are none', async () => {
+  assert.is((await command(['-D', 'tree', 'true'], user(HERE))).status, 42);
+  const { status, err, plan } = await command(['true'], user({ ...HERE, userNamespaces: false }));
   assert.equal([status, plan], [1, undefined]);
-  assert.match(err, /^tsnspawn: only root .*\nhint: run it as root: sudo tsnspawn/);
+  assert.match(err, /^tsnspawn: without root a container needs user namespaces.*\nhint: .*sudo tsnspawn/);
+});
+
+test('an image is for root alone', async () => {
+  const { status, err } = await command(['-i', 'disk.raw', '--dry-run'], user(HERE));
+  assert.is(status, 1);
+  assert.match(err, /^tsnspawn: --image: cannot mount the image disk.raw: only root can\nhint: /);
 });
 
 test('without -D and -M the tree is the current directory', async () => {

@@ -34,6 +34,37 @@ export function host(changes: Partial<HostFacts> = {}): HostFacts {
   };
 }
 
+/** A user who is not root, 1000, with 65536 subordinate ids. */
+export function user(changes: Partial<HostFacts> = {}): HostFacts {
+  const ranges = [
+    { first: 0, size: 1 },
+    { first: 1, size: 65535 },
+  ];
+  const ids = [
+    { inside: 0, outside: 1000, size: 1 },
+    { inside: 1, outside: 100000, size: 65535 },
+  ];
+  return host({
+    euid: 1000,
+    capabilities: { permitted: [], bounding: CAPABILITIES },
+    rootless: {
+      size: 65536,
+      uids: ranges,
+      gids: ranges,
+      maps: { uids: ids, gids: ids, programs: { uids: '/usr/bin/newuidmap', gids: '/usr/bin/newgidmap' } },
+    },
+    ...changes,
+  });
+}
+
+/** One without subordinate ids. */
+export function loneUser(changes: Partial<HostFacts> = {}): HostFacts {
+  const first = [{ first: 0, size: 1 }];
+  const self = [{ inside: 0, outside: 1000, size: 1 }];
+  const maps = { uids: self, gids: self, denySetgroups: true };
+  return user({ rootless: { size: 1, uids: first, gids: first, maps, reason: 'no subordinate ids' }, ...changes });
+}
+
 /** What a launch finds that asks for a network. */
 export function network(changes: Partial<NetworkFacts> = {}): NetworkFacts {
   return {

@@ -9,6 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <list>
 #include <memory>
 #include <string>
 #include <thread>
@@ -90,8 +91,9 @@ struct AddonData {
   termios terminal[2];
 };
 
-Napi::Value failure(Napi::Env env, const char* what, int error) {
+Napi::Value failure(Napi::Env env, const char* what, int error, const std::string& about = "") {
   auto object = Napi::Error::New(env, what);
+  if (!about.empty()) object.Set("about", Napi::String::New(env, about));
   object.Set("syscall", Napi::String::New(env, what));
   object.Set("errno", Napi::Number::New(env, error));
   object.ThrowAsJavaScriptException();
@@ -114,7 +116,8 @@ class LaunchOptions {
                 options.Get("stdout").ToNumber(),
                 name_.c_str(),
                 (envPointers_ = pointers(env_)).data(),
-                static_cast<unsigned long>(options.Get("namespaces").ToNumber().Int64Value())};
+                static_cast<unsigned long>(options.Get("namespaces").ToNumber().Int64Value()),
+                mapsOf(options.Get("maps"))};
   }
   const SpawnRequest& request() const { return request_; }
 
@@ -132,6 +135,18 @@ class LaunchOptions {
   }
 
  private:
+  /// {uids, gids, newuidmap, newgidmap, denySetgroups}, or undefined
+  UserMaps mapsOf(const Napi::Value& value) {
+    if (!value.IsObject()) return {};
+    auto maps = value.As<Napi::Object>();
+    auto text = [&](const char* name) {
+      Napi::Value one = maps.Get(name);
+      return one.IsString() ? maps_.emplace_back(encoded(one)).c_str() : nullptr;
+    };
+    return {text("uids"), text("gids"), text("newuidmap"), text("newgidmap"), maps.Get("denySetgroups").ToBoolean()};
+  }
+
+  std::list<std::string> maps_;
   Napi::Uint8Array plan_;
   std::string name_;
   std::vector<std::string> env_;
@@ -145,7 +160,7 @@ Napi::Value launch(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   LaunchOptions options(info[0].As<Napi::Object>());
   SpawnResult started = spawnMonitor(options.request());
-  if (started.pid < 0) return failure(env, started.failed, started.error);
+  if (started.pid < 0) return failure(env, started.failed, started.error, started.about);
   Napi::Object object = env.GetInstanceData<AddonData>()->monitorClass.New({});
   Monitor::Unwrap(object)->watch(env, started.pid, started.events.release(), info[1].As<Napi::Function>());
   return object;
@@ -175,7 +190,7 @@ Napi::Value supervise(const Napi::CallbackInfo& info) {
   if (object.Get("interactive").ToBoolean()) saveTerminal(supervision);
   HeldSignals held;
   SpawnResult started = spawnMonitor(options.request());
-  if (started.pid < 0) return failure(env, started.failed, started.error);
+  if (started.pid < 0) return failure(env, started.failed, started.error, started.about);
   supervision.monitor = started.pid;
   auto argv = LaunchOptions::strings(object.Get("argv"));
   // The monitor ends by itself when this process does.

@@ -19,6 +19,8 @@
 
 #include <memory>
 
+#include "addon/maps.hh"
+
 extern "C" const unsigned char tsnspawn_runner_start[], tsnspawn_runner_end[];
 
 #ifndef MFD_EXEC
@@ -74,6 +76,7 @@ Fd runnerFile() {
 struct Child {
   const SpawnRequest* request;
   int runner, plan, events;
+  int gate[2];  // -1, or the two ends of a socket: the child goes on when it can read from its own, the second
   sigset_t mask;
   int error;
 };
@@ -115,6 +118,12 @@ int runChild(void* argument) {
   auto* child = static_cast<Child*>(argument);
   const SpawnRequest& request = *child->request;
   const char* argv[] = {request.name, nullptr};
+  char go;
+  if (child->gate[0] >= 0) {
+    // Its own copy: else it would not see the other end close when Node dies.
+    close(child->gate[0]);
+    if (read(child->gate[1], &go, 1) != 1) _exit(127);
+  }
   if ((request.stdoutFd == 1 || dup2(request.stdoutFd, 1) == 1) &&
       arrange(wire::kMonitorBase, child->plan, child->events, request.lockFd, child->runner, request.handed,
               request.handedCount))
@@ -170,19 +179,41 @@ SpawnResult spawnMonitor(const SpawnRequest& request) {
 
   constexpr size_t kStackSize = 64 * 1024;
   std::unique_ptr<char[]> stack(new char[kStackSize]);  // not zeroed: mostly never touched
-  Child child{&request, runner.get(), plan.get(), theirs.get(), {}, 0};
+  Child child{&request, runner.get(), plan.get(), theirs.get(), {-1, -1}, {}, 0};
+  bool mapped = request.maps.uids != nullptr;
+  if (mapped && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, child.gate) < 0) return failure("socketpair");
+  Fd gate(child.gate[0]), inner(child.gate[1]);
   // A signal handler of Node must not run in the child, which shares its memory.
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &child.mask);
-  int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | static_cast<int>(request.namespaces);
+  int flags = CLONE_VM | SIGCHLD | static_cast<int>(request.namespaces) | (mapped ? 0 : CLONE_VFORK);
   auto top = reinterpret_cast<uintptr_t>(stack.get() + kStackSize) & ~uintptr_t{15};
   pid_t pid = clone(runChild, reinterpret_cast<void*>(top), flags, &child);
   int error = errno;
+  MapResult maps;
+  if (pid >= 0 && mapped) {
+    inner = Fd();
+    maps = writeMaps(pid, request.maps);
+    // The child waits all the while: the two share errno, too. Its end closes with the exec.
+    char byte = 0;
+    if (maps.error == 0 && write(gate.get(), &byte, 1) == 1)
+      while (read(gate.get(), &byte, 1) < 0 && errno == EINTR) {
+      }
+    gate = Fd();
+  }
   pthread_sigmask(SIG_SETMASK, &child.mask, nullptr);
   if (pid < 0) {
     errno = error;
     return failure("clone");
+  }
+  if (maps.error) {
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    errno = maps.error;
+    SpawnResult result = failure("map");
+    result.about = maps.about;
+    return result;
   }
   if (child.error) {
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {

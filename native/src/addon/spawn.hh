@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <string>
 #include <utility>
 
 #include "plan/wire.hh"
@@ -30,6 +31,15 @@ class Fd {
   int fd_;
 };
 
+/// The maps of a user namespace that is made with the monitor: user_namespaces(7).
+struct UserMaps {
+  const char* uids = nullptr;  // lines of uid_map; null: no user namespace is made
+  const char* gids = nullptr;
+  const char* newuidmap = nullptr;  // set-id programs that may write them, where this process may not
+  const char* newgidmap = nullptr;
+  bool denySetgroups = false;  // who has no capability over the caller's groups may map its own only so
+};
+
 struct SpawnRequest {
   const void* plan;
   size_t planSize;
@@ -40,6 +50,7 @@ struct SpawnRequest {
   const char* name;          // argv[0] of the monitor
   const char* const* env;    // what /proc/PID/environ of the monitor and of the stub shows
   unsigned long namespaces;  // CLONE_NEW* made with the monitor
+  UserMaps maps;
 };
 
 struct SpawnResult {
@@ -48,6 +59,7 @@ struct SpawnResult {
   Fd runner, plan;               // the memory files
   const char* failed = nullptr;  // what failed, when pid < 0
   int error = 0;                 // its errno
+  std::string about;             // what a program said that failed
 };
 
 /// Holds the signals that ask for the end until there is a supervisor to take them: from before the monitor is started, since a
@@ -63,7 +75,8 @@ class HeldSignals {
   sigset_t mask_;
 };
 
-/// Starts the monitor: a clone that shares Node's memory until it has executed the runner.
+/// Starts the monitor: a clone that shares Node's memory until it has executed the runner. With a user namespace it waits until the
+/// maps are written: who executes a program without an id of its own there loses all capabilities over it.
 SpawnResult spawnMonitor(const SpawnRequest& request);
 
 /// Remembers the settings of the caller's terminal, before a monitor changes them.

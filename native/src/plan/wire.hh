@@ -8,7 +8,7 @@
 namespace wire {
 
 constexpr uint32_t kMagic = 0x504e5354;  // "TSNP"
-constexpr uint32_t kVersion = 4;
+constexpr uint32_t kVersion = 5;
 
 /// Descriptors the runner finds open when it starts, from a base on: the monitor directly behind the standard ones, the
 /// supervisor further up, because they are put there while Node's threads still use the low ones. Not above 63, where the
@@ -102,6 +102,7 @@ enum StepFlag : uint16_t {
   kTry = 1 << 9,          // whatever goes wrong is no failure
   kReplace = 1 << 10,     // takes the place of what is there
   kCoverLink = 1 << 11,   // bind: the target is the link itself, not what it leads to
+  kUserXattr = 1 << 12,   // overlay: its marks are attributes that an ordinary user may set
 };
 
 constexpr int kMaxSlots = 256;
@@ -142,7 +143,7 @@ struct Header {
   uint32_t listen;                        // descriptors for the payload, from 3 on: sd_listen_fds(3); behind those
   uint16_t powerOffSignal, rebootSignal;  // what the keys of the console send to PID 1; 0: nothing
   uint32_t background;                    // parameters of SGR that colour an interactive console, a string; 0: none
-  uint32_t reserved;
+  uint32_t ownMounts;                     // the monitor has a mount namespace of its own from the start
 };
 static_assert(sizeof(Header) == 72);
 

@@ -85,6 +85,19 @@ bool isMemory(const char* path) {
   return sys::invoke(__NR_statfs, path, &info) == 0 && (info.type == kRamfs || info.type == kTmpfs);
 }
 
+/// The directory of a descriptor by way of its path: only a mount of the caller's own mount namespace can be cloned. Returns a
+/// descriptor or -errno, -ESTALE for another directory than that.
+long openAgain(int directory, const char* path) {
+  sys::UniqueFd fd(sys::open(path, O_PATH | O_DIRECTORY));
+  if (!fd.ok()) return fd.error();
+  struct statx was, is;
+  if (long error = sys::fstatx(directory, STATX_INO, &was); error < 0) return error;
+  if (long error = sys::fstatx(fd.get(), STATX_INO, &is); error < 0) return error;
+  bool same =
+      was.stx_ino == is.stx_ino && was.stx_dev_major == is.stx_dev_major && was.stx_dev_minor == is.stx_dev_minor;
+  return same ? fd.release() : -ESTALE;
+}
+
 /// The errors that mean "this kernel, or this tree, does not have it" for an optional mount.
 bool excusable(long error) { return error == -ENODEV || error == -ENOENT || error == -EROFS || error == -EPERM; }
 
@@ -108,15 +121,20 @@ long attachMount(int mount, const char* path) {
 
 long setMountFlags(int mount, uint64_t flags) { return setAttributes(mount, flags, 0); }
 
-/// s0 = host path, or from = slot of a descriptor; s1 = path inside of that (without either: inside the guest's root);
-/// as = slot; a = MS_* flags; kRecursive.
+/// s0 = host path, or from = slot of a descriptor, which s2 is the path of; s1 = path inside of that (without any: inside the
+/// guest's root); as = slot; a = MS_* flags; kRecursive.
 long openTreeStep(Context& context, const wire::Step& step) {
   unsigned recursive = step.flags & wire::kRecursive ? AT_RECURSIVE : 0;
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive;
   const char* path = context.plan.text(step.s0);
   const char* inside = context.plan.text(step.s1);
   int from = step.from >= 0 ? context.slots[step.from] : AT_FDCWD;
-  sys::UniqueFd source;
+  sys::UniqueFd source, here;
+  if (context.plan.header().ownMounts && step.from == wire::kTreeSlot) {
+    here.reset(openAgain(from, context.plan.text(step.s2)));
+    if (!here.ok()) return here.error();
+    from = here.get();
+  }
   if (inside) {
     source.reset(openInside(from, inside, false));
     if (!source.ok()) return source.error();

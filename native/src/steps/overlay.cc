@@ -59,7 +59,7 @@ void addEscaped(sys::Text<250>& text, const char* name) {
 }
 
 /// Makes the overlay with the current directory at the layers: 0 is the lowest, `u` holds the writable one.
-long makeOverlay(unsigned lowerCount, const char* upper, const char* work) {
+long makeOverlay(unsigned lowerCount, const char* upper, const char* work, bool userXattr) {
   sys::UniqueFd fs(sys::fsopen("overlay", FSOPEN_CLOEXEC));
   if (!fs.ok()) return fs.error();
   sys::Text<250> lower;
@@ -79,6 +79,9 @@ long makeOverlay(unsigned lowerCount, const char* upper, const char* work) {
     if (long error = configure(fs.get(), "upperdir", upperPath.c_str()); error < 0) return error;
     if (long error = configure(fs.get(), "workdir", workPath.c_str()); error < 0) return error;
   }
+  // Linux 5.11: root of a user namespace may not set trusted.*, which says that a directory hides the one below.
+  if (userXattr)
+    if (long error = sys::fsconfig(fs.get(), FSCONFIG_SET_FLAG, "userxattr", nullptr); error < 0) return error;
   if (long error = sys::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
   return sys::fsmount(fs.get(), FSMOUNT_CLOEXEC, 0);
 }
@@ -86,7 +89,7 @@ long makeOverlay(unsigned lowerCount, const char* upper, const char* work) {
 }  // namespace
 
 /// s0, n = list of the slots (decimal) of the read-only layers, the lowest first; from = slot of a mount that has, or gets, the
-/// directories s1 and s2: the writable layer and the place it is worked in; as = slot.
+/// directories s1 and s2: the writable layer and the place it is worked in; as = slot; kUserXattr.
 long mountOverlay(Context& context, const wire::Step& step) {
   sys::UniqueFd layers(newTmpfs());
   if (!layers.ok()) return layers.error();
@@ -114,7 +117,7 @@ long mountOverlay(Context& context, const wire::Step& step) {
     if (result >= 0) result = requireDirectory(mount, work);
     if (result >= 0) remember(step.from, mount, work);
   }
-  if (result >= 0) result = makeOverlay(step.n, upper, work);
+  if (result >= 0) result = makeOverlay(step.n, upper, work, step.flags & wire::kUserXattr);
   sys::umount(".", MNT_DETACH);
   sys::chdir("/");
   if (result < 0) return result;

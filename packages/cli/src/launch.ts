@@ -15,6 +15,7 @@ import {
   type LaunchPlan,
   lower,
   networkWarnings,
+  PermissionError,
   parseArguments,
   pathOf,
   type RunVariables,
@@ -203,6 +204,12 @@ export function prepare(
   const { image, directory = '.' } = withPlace(spec);
   // a look into an image takes a mount
   if (!onlyLook || image !== undefined) requirePrivileges(usual);
+  if (image !== undefined && usual.rootless !== undefined) {
+    throw new PermissionError(`cannot mount the image ${image}: only root can`, {
+      option: '--image',
+      hint: 'an ordinary user boots trees: unpack it, or make one with tsnspawn bootstrap',
+    });
+  }
   const questions = {
     zone: wantedZone(spec, usual),
     accounts: spec.bindUsers.length > 0,

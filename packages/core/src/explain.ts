@@ -1,14 +1,16 @@
 // A step in words: the same phrase stands in an error ("cannot mount tmpfs on /dev: ...") and in --dry-run, so that what
 // failed can be found in the plan. And the hints: what to do about the failures that people meet.
 
-import type { IdMap, Namespace, OpenSource, Step } from './plan';
+import type { IdMap, Namespace, OpenSource, Step, UserMaps } from './plan';
 
 /** What can fail in the runner: a step of the plan, or the making of the processes around it. */
 export type FailedStep =
   | Step
   | { readonly op: 'clone'; readonly namespaces: readonly Namespace[] }
   /** starting the runner itself */
-  | { readonly op: 'runner' };
+  | { readonly op: 'runner' }
+  /** giving the monitor the caller's ids */
+  | ({ readonly op: 'map' } & UserMaps);
 
 /** ` (ro,nosuid)`, or nothing for an empty list. */
 function inParentheses(...words: readonly string[]): string {
@@ -71,6 +73,10 @@ export function stepInWords(step: FailedStep, about?: string): string {
       return 'start the runner';
     case 'clone':
       return `make the namespaces of the container${inParentheses(...step.namespaces)}`;
+    case 'map': {
+      const said = about === undefined || about === '' ? '' : `: ${about}`;
+      return `map the users of the container (${mapInWords(step.uids)})${said}`;
+    }
     case 'cgroup':
       return `make the cgroup ${step.mount}${step.path}`;
     case 'joinNetwork':
@@ -221,7 +227,7 @@ function sourceInWords(source: OpenSource): string {
 }
 
 /** `0-65535 to 524288`, one range after the other. */
-function mapInWords(maps: readonly IdMap[]): string {
+export function mapInWords(maps: readonly IdMap[]): string {
   return maps
     .map(({ inside, outside, size }) => `${inside}${size === 1 ? '' : `-${inside + size - 1}`} to ${outside}`)
     .join(', ');
@@ -294,6 +300,10 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
       if (errno === 'EINVAL' || errno === 'ENOTDIR') return 'a directory goes onto a directory, and a file onto a file';
       if (errno === 'ENOENT' && typeof step.source === 'string') return `${step.source} is a path of the tree`;
       return readOnlyHint(step.target, errno);
+    case 'map':
+      return step.programs === undefined
+        ? undefined
+        : `are ${step.programs.uids} and ${step.programs.gids} set-id, and the ids yours in /etc/subuid and /etc/subgid?`;
     case 'userNamespace':
     case 'idMap':
       return denied ? inAnotherContainer('user namespaces with these ids') : undefined;

@@ -1,7 +1,7 @@
 // What the host and the tree give: plain data, found by trying (packages/runtime), never guessed from a version. view() and
 // lower() see the world through these two shapes only, so that a test can describe any host in ten lines.
 
-import type { RlimitName, RlimitValue, Slot } from './plan';
+import type { RlimitName, RlimitValue, Slot, UserMaps } from './plan';
 
 /** The fields of os-release(5) that travel into the guest; a field that the file does not set is absent. */
 export interface OsRelease {
@@ -149,6 +149,28 @@ export interface NetworkFacts {
   readonly nft?: string | undefined;
 }
 
+/** `size` ids from `first` on. */
+export interface IdRange {
+  readonly first: number;
+  readonly size: number;
+}
+
+/**
+ * What a caller has for guests that is not root of the host: ids, in a user namespace that is made with the monitor, or is the
+ * caller's own.
+ */
+export interface RootlessFacts {
+  /** the maps to write; absent: the caller is root of a user namespace already, and none is made */
+  readonly maps?: UserMaps | undefined;
+  /** number of the ids that a guest can have, of users and of groups, from 0 on. 1: the caller's own id alone */
+  readonly size: number;
+  /** the ranges that these are in: a range of a map lies in one of the map around it */
+  readonly uids: readonly IdRange[];
+  readonly gids: readonly IdRange[];
+  /** why it is one id only */
+  readonly reason?: string | undefined;
+}
+
 /** What this kernel lets this user do. */
 export interface HostFacts {
   readonly euid: number;
@@ -187,6 +209,8 @@ export interface HostFacts {
     readonly tun?: DeviceNumber | undefined;
     readonly fuse?: DeviceNumber | undefined;
   };
+  /** present when the caller is not root of the host */
+  readonly rootless?: RootlessFacts | undefined;
   /** false where the kernel makes no user namespaces, or this user none. Default true */
   readonly userNamespaces?: boolean | undefined;
   /** first of 65536 user and group ids that nobody has, locked for this launch; looked for when one is to be picked */
@@ -259,6 +283,8 @@ export interface TreeFacts {
   readonly accounts?: Accounts | undefined;
   /** the time zone of the host is among those of the tree; looked for when a link is to lead there */
   readonly hasZone?: boolean | undefined;
+  /** owners are not on the disk but in attributes of the files: the tree was made by a user with one id. Default false */
+  readonly remembers?: boolean | undefined;
   /** of the tree's root. Default: root */
   readonly owner?: Owner | undefined;
   /** false where its file system cannot show other owners (mount_setattr(2), MOUNT_ATTR_IDMAP); looked for when a user namespace is

@@ -71,7 +71,10 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
   const share: Step = { op: 'propagation', mode: 'shared' };
   const inside = (own?: boolean): Step[] =>
     filesystem.inside.filter((one) => own === undefined || one.own === own).map(({ step }) => step);
-  const overlays = [...root.overlay, ...filesystem.overlay];
+  const around = view.users?.around;
+  const overlays = [...root.overlay, ...filesystem.overlay].map(
+    (step): Step => (step.op === 'overlay' && around !== undefined ? { ...step, userXattr: true } : step),
+  );
   const outer: Step[] = [
     ...cgroup.host,
     ...(view.users === undefined ? [] : delegate(cgroup.host, view.users.base)),
@@ -107,7 +110,12 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     engine: 'namespaces',
     machine: view.machine,
     ...(cgroup.leaf === undefined ? {} : { leaf: cgroup.leaf }),
-    clone: { monitor: ['pid'], guest: users === undefined ? namespaces : ['user', ...namespaces] },
+    clone: {
+      monitor:
+        around === undefined ? ['pid'] : [...(around.maps === undefined ? [] : (['user'] as const)), 'mnt', 'pid'],
+      ...(around?.maps === undefined ? {} : { maps: around.maps }),
+      guest: users === undefined ? namespaces : ['user', ...namespaces],
+    },
     stub: view.payload.stub,
     handed: outer.flatMap((step) => (step.op === 'mountDevice' ? [step.from] : [])),
     ...(view.users?.picked === true ? { locks: [RANGE_LOCK] } : {}),

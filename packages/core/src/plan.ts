@@ -49,6 +49,16 @@ export interface IdMap {
   readonly size: number;
 }
 
+/** How the maps of a user namespace are written that a process of the caller's has made: user_namespaces(7). */
+export interface UserMaps {
+  readonly uids: readonly IdMap[];
+  readonly gids: readonly IdMap[];
+  /** absolute paths of newuidmap(1) and newgidmap(1), for who may not write maps of more than its own id */
+  readonly programs?: { readonly uids: string; readonly gids: string };
+  /** setgroups(2) is forbidden in it: the price of a map of one's own group that is written without privileges */
+  readonly denySetgroups?: boolean;
+}
+
 /** What is cloned as a detached mount: a path of the host, a descriptor (`path` is for messages) or what is `inside` of it, looked
  *  up without leaving it, or a path of the root that has been entered. */
 export type OpenSource =
@@ -164,6 +174,8 @@ export type Step =
       readonly lower: readonly Slot[];
       readonly upper?: { readonly from: Slot; readonly directory: string; readonly work: string };
       readonly flags: readonly MountFlag[];
+      /** what marks files as removed or hidden are attributes that an ordinary user may set: overlayfs.rst, "userxattr" */
+      readonly userXattr?: boolean;
       readonly as: Slot;
     }
   /** Make a directory of the host that is the guest's alone; it is kept across reboots of the guest and removed at its end. */
@@ -436,6 +448,8 @@ export interface LaunchPlan {
   readonly clone: {
     /** made with the monitor: its own PID namespace ties the guest's life to it, in the kernel */
     readonly monitor: readonly Namespace[];
+    /** of the user namespace among them: the monitor waits until they are written */
+    readonly maps?: UserMaps;
     /** made with the guest's first process, in one clone */
     readonly guest: readonly Namespace[];
   };

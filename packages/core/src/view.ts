@@ -15,7 +15,7 @@ import { imageEntries } from './view/image';
 import { journalEntries } from './view/journal';
 import { procCovers, procEntry, procReadOnly, sysEntries } from './view/kernel';
 import { limitsOf, requireDescriptors } from './view/limits';
-import type { ContainerView, Entry, PayloadView, ResourceView, UnitView } from './view/model';
+import type { ContainerView, Entry, PayloadView, ResourceView, UnitView, UsersView } from './view/model';
 import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
 import { networkOf } from './view/network';
@@ -28,7 +28,7 @@ import { closeRunHost, runEntries, tmpEntries } from './view/run';
 import { sysctlEntries } from './view/sysctl';
 import { timezoneEntries } from './view/timezone';
 import { unitOf } from './view/unit';
-import { usersOf } from './view/users';
+import { isMapped, usersOf } from './view/users';
 
 /**
  * What the guest is to see.
@@ -50,6 +50,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
   const readOnly = root.readOnly && spec.volatile !== 'yes';
   const warnings: string[] = [];
   const warn = (text: string): void => void warnings.push(text);
+  warnOfOwner(tree, users, warn);
   return {
     warnings,
     machine,
@@ -102,13 +103,13 @@ function entriesOf(
   return [
     procEntry(),
     ...sysctlEntries(spec),
-    ...devEntries(host),
+    ...devEntries(host, places.users),
     ...extraDevices(spec),
     ...runEntries(spec, host),
     ...credentialEntries(spec, places.payload),
     ...boundUserEntries(spec, host, tree, places.users),
     ...procCovers(spec),
-    ...sysEntries(spec, host),
+    ...sysEntries(spec, host, places.users),
     ...tmpEntries(spec, places.readOnly),
     ...customEntries(spec, host, tree, places),
     ...timezoneEntries(files, tree),
@@ -171,6 +172,13 @@ function requireTree(spec: ContainerSpec, tree: TreeFacts, payload: PayloadView)
   } else if (!tree.hasUsr) {
     throw new TreeError(`the tree ${system} has no usr: it is not a system`, { path, hint });
   }
+}
+
+/** A tree of the host's root, or of another user, can be looked at, and no more. */
+function warnOfOwner({ owner, path }: TreeFacts, users: UsersView | undefined, warn: (text: string) => void): void {
+  const maps = users?.around?.maps;
+  if (maps === undefined || owner === undefined || isMapped(owner, maps)) return;
+  warn(`the tree ${path} belongs to user ${owner.uid}: its files are nobody's in the container, and cannot be changed`);
 }
 
 function requirePersonality(spec: ContainerSpec, host: HostFacts): void {

@@ -26,6 +26,17 @@ export interface NativeLaunch {
   readonly env: readonly string[];
   /** CLONE_NEW* flags */
   readonly namespaces: number;
+  /** of the user namespace among them */
+  readonly maps?: NativeMaps;
+}
+
+/** Lines of uid_map and gid_map, and who writes them: native/src/addon/spawn.hh, UserMaps. */
+export interface NativeMaps {
+  readonly uids: string;
+  readonly gids: string;
+  readonly newuidmap: string | undefined;
+  readonly newgidmap: string | undefined;
+  readonly denySetgroups: boolean;
 }
 
 /** What the supervisor takes over from Node. */

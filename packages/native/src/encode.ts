@@ -6,7 +6,7 @@ import { Flag, fieldsOf, OPS, type Wide } from './encode/fields';
 import { Heap } from './encode/heap';
 
 const MAGIC = 0x504e5354;
-const VERSION = 4;
+const VERSION = 5;
 /** 32-bit words of the header and of each step. */
 const HEADER_WORDS = 18;
 const STEP_WORDS = 12;
@@ -57,6 +57,7 @@ export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) =>
     plan.monitor.keySignals.powerOff | (plan.monitor.keySignals.reboot << 16),
   ]);
   encoder.background(plan.monitor.background);
+  encoder.ownMounts(plan.clone.monitor.includes('mnt'));
   for (const [index, step] of steps.entries()) encoder.step(step, HEADER_WORDS + index * STEP_WORDS);
   return encoder.finish();
 }
@@ -82,6 +83,10 @@ class Encoder {
 
   background(sgr: string | undefined): void {
     if (sgr !== undefined) this.#words[HEADER_WORDS - 2] = this.#heap.text(sgr);
+  }
+
+  ownMounts(own: boolean): void {
+    this.#words[HEADER_WORDS - 1] = own ? 1 : 0;
   }
 
   finish(): Uint8Array {

@@ -1,9 +1,10 @@
 // Starting a plan: encode it, hand it to the addon, and turn the monitor's messages into a promise and a few callbacks.
 
 import { readlinkSync } from 'node:fs';
-import { type FailedStep, type LaunchPlan, type Slot, StepError, UsageError } from '@tsnspawn/core';
-import { addon, type NativeLaunch } from './addon';
+import { type FailedStep, type LaunchPlan, type Slot, StepError, UsageError, type UserMaps } from '@tsnspawn/core';
+import { addon, type NativeLaunch, type NativeMaps } from './addon';
 import { encodePlan, namespaceFlags } from './encode';
+import { mapText } from './encode/fields';
 import { seccompProgram } from './filters';
 
 /** wire::Event. */
@@ -164,6 +165,17 @@ function nativeLaunch(plan: LaunchPlan, options: StartOptions): NativeLaunch {
     name: `tsnspawn-monitor: ${plan.machine}`,
     env: options.env,
     namespaces: namespaceFlags(plan.clone.monitor),
+    ...(plan.clone.maps === undefined ? {} : { maps: nativeMaps(plan.clone.maps) }),
+  };
+}
+
+function nativeMaps({ uids, gids, programs, denySetgroups = false }: UserMaps): NativeMaps {
+  return {
+    uids: mapText(uids),
+    gids: mapText(gids),
+    newuidmap: programs?.uids,
+    newgidmap: programs?.gids,
+    denySetgroups,
   };
 }
 
@@ -198,11 +210,17 @@ function rethrowing<T>(plan: LaunchPlan, start: () => T): T {
   try {
     return start();
   } catch (error) {
-    const { errno, syscall } = error as { errno?: number; syscall?: string };
+    const { errno, syscall, about } = error as { errno?: number; syscall?: string; about?: string };
     if (errno === undefined || syscall === undefined) throw error;
-    const step: FailedStep = syscall === 'clone' ? { op: 'clone', namespaces: plan.clone.monitor } : { op: 'runner' };
-    throw new StepError(step, errno);
+    throw new StepError(startStep(plan, syscall), errno, about);
   }
+}
+
+/** What the addon was at: a word of native/src/addon/spawn.cc. */
+function startStep({ clone }: LaunchPlan, what: string): FailedStep {
+  if (what === 'clone') return { op: 'clone', namespaces: clone.monitor };
+  if (what === 'map' && clone.maps !== undefined) return { op: 'map', ...clone.maps };
+  return { op: 'runner' };
 }
 
 function failedStep(plan: LaunchPlan, side: number, index: number): FailedStep {

@@ -1,6 +1,6 @@
 // A plan for people: --dry-run. The phrases are those of the errors, so that a failed step can be found here.
 
-import { type LaunchPlan, quoted, type Step, signalName, stepInWords } from '@tsnspawn/core';
+import { type LaunchPlan, mapInWords, quoted, type Step, signalName, stepInWords } from '@tsnspawn/core';
 
 const WIDTH = 100;
 
@@ -10,6 +10,7 @@ export function renderPlan(plan: LaunchPlan): string {
   const head: readonly (readonly [string, string])[] = [
     ['container', plan.machine],
     ['namespaces', plan.clone.guest.join(' ')],
+    ...(plan.clone.maps === undefined ? [] : ([['users', mapInWords(plan.clone.maps.uids)]] as const)),
     [
       'console',
       monitor.background === undefined ? monitor.console : `${monitor.console}, background ${monitor.background}`,

@@ -93,7 +93,11 @@ export function lowerEntries(
       case 'sysfs': {
         if (!sysfs) {
           const flags = ['nosuid', 'nodev', 'noexec'] as const;
-          if (users === undefined || !ownNetwork)
+          if (users?.around !== undefined && !ownNetwork) {
+            const as = unused('/sys', open, index);
+            open.push({ op: 'openTree', source: '/sys', recursive: true, flags: [], as });
+            put({ op: 'bind', source: { from: as }, target: SCRATCH, recursive: true, flags: [] });
+          } else if (users === undefined || !ownNetwork)
             put({ op: 'mount', fs: 'sysfs', target: SCRATCH, flags, data: entry.flags.includes('ro') ? 'ro' : '' });
           else put({ op: 'bind', source: { from: SYSFS }, target: SCRATCH, recursive: false, flags: [] });
         }

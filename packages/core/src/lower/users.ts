@@ -2,7 +2,7 @@
 
 import type { MountFlag, Slot, Step } from '../plan';
 import type { UsersView } from '../view/model';
-import { mapOf } from '../view/users';
+import { mapsOf } from '../view/users';
 
 /** Slot of a user namespace that maps as the guest's own does: mounts show the owners of their files by it. */
 export const MAP: Slot = 'ids';
@@ -16,6 +16,10 @@ export function treeFlags(users: UsersView | undefined): readonly MountFlag[] {
 export const PROC: Slot = 'proc';
 /** The same of a sysfs of a network namespace of its own. */
 export const SYSFS: Slot = 'sysfs';
+
+/** The host's own procfs and sysfs, with all that is mounted in them. */
+const HOST_PROC: Slot = '/proc';
+const HOST_SYSFS: Slot = '/sys';
 
 /** An empty directory that is there anyway: mounts stand here for a moment. */
 export const SCRATCH = '/run/host/incoming';
@@ -43,7 +47,8 @@ export interface UsersSteps {
  *
  * The kernel lets a user namespace mount proc and sysfs only where the mount namespace has one already of which nothing is
  * covered (mount_too_revealing()). So the monitor puts one of its own in each place; when the guest has made its own they go
- * again, by propagation: what came with the namespace is locked for the guest.
+ * again, by propagation: what came with the namespace is locked for the guest. A monitor in a user namespace is bound by that rule
+ * itself: it puts the host's there.
  *
  * What goes onto proc or sysfs can only be put there by the guest. It comes by way of the namespace too, out of which the guest copies
  * it: a copy has its flags locked like what it is a copy of.
@@ -54,8 +59,8 @@ export function lowerUsers(
   network: readonly Step[],
   own: readonly Slot[],
 ): UsersSteps {
-  const ids = mapOf(users);
-  const owners = ids.map((range) => ({ ...range, inside: range.inside + (users.treeBase ?? 0) }));
+  const ids = mapsOf(users);
+  const owners = ids.uids.map((range) => ({ ...range, inside: range.inside + (users.treeBase ?? 0) }));
   const show = (fs: string, target: string): Step => ({
     op: 'mount',
     fs,
@@ -64,17 +69,29 @@ export function lowerUsers(
     data: '',
     nofollow: true,
   });
+  const opened = (source: string, as: Slot): Step => ({ op: 'openTree', source, recursive: true, flags: [], as });
+  const bound = (from: Slot, target: string): Step => ({
+    op: 'bind',
+    source: { from },
+    target,
+    recursive: true,
+    flags: [],
+    nofollow: true,
+  });
+  const inside = users.around !== undefined;
   const way = (index: number): string => `${SCRATCH}/${index}`;
   return {
-    open: [{ op: 'userNamespace', uids: owners, gids: owners, as: MAP }],
-    host: [{ op: 'idMap', uids: ids, gids: ids }],
+    open: inside
+      ? [opened('/proc', HOST_PROC), ...(ownNetwork ? [opened('/sys', HOST_SYSFS)] : [])]
+      : [{ op: 'userNamespace', uids: owners, gids: owners, as: MAP }],
+    host: [{ op: 'idMap', ...ids }],
     visible: [
       ...(own.length === 0 ? [] : [{ op: 'mount', fs: 'tmpfs', target: SCRATCH, flags: API, data: '' } as const]),
       ...own.map(
         (from, index): Step => ({ op: 'bind', source: { from }, target: way(index), recursive: true, flags: [] }),
       ),
-      show('proc', '/proc'),
-      ...(ownNetwork ? [show('sysfs', '/sys')] : []),
+      inside ? bound(HOST_PROC, '/proc') : show('proc', '/proc'),
+      ...(ownNetwork ? [inside ? bound(HOST_SYSFS, '/sys') : show('sysfs', '/sys')] : []),
     ],
     begin: [
       { op: 'becomeRoot' },

@@ -5,6 +5,7 @@ import { TsnspawnError, UnsupportedError, UsageError } from '../errors';
 import type { Accounts, HostFacts, HostUser, TreeFacts } from '../facts';
 import type { ContainerSpec } from '../spec';
 import type { AccountView, Entry, UsersView } from './model';
+import { requireOwners } from './users';
 
 /** Ids that systemd keeps for such users: systemd.io/UIDS-GIDS. */
 export const FIRST_BOUND_ID = 60514;
@@ -30,6 +31,7 @@ interface BoundUser {
  * @throws UsageError for one that cannot be a user of the guest
  */
 function boundUsers(spec: ContainerSpec, host: HostFacts, tree: TreeFacts, users: UsersView): BoundUser[] {
+  if (spec.bindUsers.length > 0) requireOwners(spec.bindUsers.join(), users, '--bind-user');
   const taken = tree.accounts ?? { names: [], groups: [], ids: [] };
   let next = FIRST_BOUND_ID;
   return [...new Set(spec.bindUsers)].map((name) => {

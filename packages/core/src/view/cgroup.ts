@@ -32,7 +32,8 @@ export function cgroupLayout(
   const usable = cgroup.namespace !== false;
   const unified = usable && cgroup.unifiedMount !== undefined && cgroup.unifiedWritable !== false;
   const named = cgroup.v1.some(({ name, writable }) => name === 'name=systemd' && writable !== false);
-  const legacy = usable && cgroup.v1.length > 0 && (named || !needed);
+  // to mount them without a cgroup of its own takes root of the host
+  const legacy = usable && cgroup.v1.length > 0 && (named || (!needed && host.rootless === undefined));
 
   if (spec.unifiedCgroup === true) {
     if (unified) return { kind: 'unified', optional: false };

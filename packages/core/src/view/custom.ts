@@ -7,7 +7,7 @@ import type { IdMap, MountFlag } from '../plan';
 import type { BindMount, ContainerSpec, CustomMount, OverlayMount, Source, TmpfsMount } from '../spec';
 import type { Entry, MountSource, UsersView } from './model';
 import { TEMPORARY_PLACE, temporaryName } from './root';
-import { idInGuest, mapOf, RANGE } from './users';
+import { idInGuest, mapsOf, RANGE, requireOwners } from './users';
 
 /** Custom mounts by destination, parents before what lies below them; of two at the same place the later one is on top. */
 export function customEntries(spec: ContainerSpec, host: HostFacts, tree: TreeFacts, places: Places): Entry[] {
@@ -78,24 +78,23 @@ function bindEntry(mount: BindMount, setting: Setting): Entry {
   }
   const source = absolute(from.path, setting.host.cwd);
   const path = mount.destination ?? sameAs(source, from.path, option);
-  return { kind: 'host', path, source, recursive, flags, ...mapsOf(mount, source, path, setting) };
+  return { kind: 'host', path, source, recursive, flags, ...shownOwners(mount, source, path, setting) };
 }
 
 /** How the owners of a bind's files show; nothing where they show as they are. */
-function mapsOf(
+function shownOwners(
   { ids }: BindMount,
   source: string,
   path: string,
   { host, tree, users }: Setting,
 ): { readonly uids?: readonly IdMap[]; readonly gids?: readonly IdMap[] } {
   const base = users?.base ?? 0;
+  if (ids !== 'none' && users?.around !== undefined) requireOwners(ids, users);
   switch (ids) {
     case 'none':
       return {};
-    case 'idmap': {
-      const map = mapOf(users ?? { base: 0, size: RANGE });
-      return { uids: map, gids: map };
-    }
+    case 'idmap':
+      return mapsOf(users ?? { base: 0, size: RANGE });
     default: {
       const owner = host.owners?.[source] ?? { uid: 0, gid: 0 };
       const shown = ids === 'rootidmap' ? { uid: 0, gid: 0 } : ownerInGuest(tree.owners?.[path], path, users);

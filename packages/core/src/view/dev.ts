@@ -2,7 +2,7 @@
 
 import type { DeviceNumber, HostFacts } from '../facts';
 import type { ContainerSpec } from '../spec';
-import type { Entry } from './model';
+import type { Entry, UsersView } from './model';
 
 /** The nodes of every Linux (admin-guide/devices.rst). */
 const STANDARD: readonly (readonly [name: string, numbers: DeviceNumber])[] = [
@@ -14,11 +14,14 @@ const STANDARD: readonly (readonly [name: string, numbers: DeviceNumber])[] = [
   ['tty', { major: 5, minor: 0 }],
 ];
 
-/** Group tty, 5 in every distribution: what grantpt(3) would set. */
-const PTS_DATA = 'newinstance,ptmxmode=0666,mode=0620,gid=5';
+/** Group tty, in every distribution. */
+const TTY = 5;
+/** What grantpt(3) would set. */
+const PTS_DATA = 'newinstance,ptmxmode=0666,mode=0620';
 
 /** The entries of /dev. /dev/console is the console's own business: it links to a terminal that only exists at run time. */
-export function devEntries(host: HostFacts): Entry[] {
+export function devEntries(host: HostFacts, users: UsersView | undefined): Entry[] {
+  const group = users === undefined || users.size > TTY ? `,gid=${TTY}` : '';
   const { tun, fuse } = host.devices;
   return [
     {
@@ -40,7 +43,7 @@ export function devEntries(host: HostFacts): Entry[] {
     link('stdout', '/proc/self/fd/1'),
     link('stderr', '/proc/self/fd/2'),
     link('ptmx', 'pts/ptmx'),
-    { kind: 'filesystem', path: '/dev/pts', type: 'devpts', flags: ['nosuid', 'noexec'], data: PTS_DATA },
+    { kind: 'filesystem', path: '/dev/pts', type: 'devpts', flags: ['nosuid', 'noexec'], data: `${PTS_DATA}${group}` },
     {
       kind: 'filesystem',
       path: '/dev/shm',

@@ -4,7 +4,7 @@ import { TsnspawnError } from '../errors';
 import type { HostFacts } from '../facts';
 import type { ContainerSpec } from '../spec';
 import type { Entry, UsersView } from './model';
-import { mapOf } from './users';
+import { mapsOf } from './users';
 
 const OPTION = '--link-journal';
 
@@ -31,11 +31,12 @@ export function journalEntries({ spec, host, users, writable, warn }: Setting): 
   if (mode === 'no' || spec.ephemeral || journal === undefined) return [];
   const path = `${JOURNALS}/${journal.id}`;
   const may = whereLinked ? ({ try: true } as const) : {};
-  const maps = users === undefined ? {} : { uids: mapOf(users), gids: mapOf(users) };
+  const maps = users === undefined ? {} : mapsOf(users);
   const bound: Entry = { kind: 'host', path, source: path, recursive: false, flags: [], ...maps, ...may };
-  if (mode === 'auto') return journal.same ? [] : [bound];
+  const whose = users?.around === undefined ? undefined : "only root can show the container's journal as the host's";
+  if (mode === 'auto') return journal.same || whose !== undefined ? [] : [bound];
 
-  const reason = refusal(mode, journal, writable);
+  const reason = whose ?? refusal(mode, journal, writable);
   if (reason !== undefined) {
     const text = `${OPTION}=${whereLinked ? 'try-' : ''}${mode}: ${reason}`;
     if (!whereLinked)

@@ -5,7 +5,7 @@ import { UsageError } from '../errors';
 import type { HostFacts } from '../facts';
 import type { MountFlag } from '../plan';
 import type { ContainerSpec } from '../spec';
-import type { Entry, PayloadView } from './model';
+import type { Entry, PayloadView, UsersView } from './model';
 import { BOOT_ID, INACCESSIBLE, KMSG } from './run';
 
 const API: readonly MountFlag[] = ['nosuid', 'nodev', 'noexec'];
@@ -74,7 +74,7 @@ function procSys(writableNetwork: boolean): Entry[] {
  * /sys read-only: that also tells udev in the guest to stay away. With a network of its own the guest would see a sysfs whose
  * class/net belongs to its network but whose drivers and modules are the host's; it gets a skeleton with the harmless parts.
  */
-export function sysEntries(spec: ContainerSpec, host: HostFacts): Entry[] {
+export function sysEntries(spec: ContainerSpec, host: HostFacts, users: UsersView | undefined): Entry[] {
   const selinux = host.selinuxMount;
   const bound: Entry[] =
     selinux === undefined
@@ -89,6 +89,11 @@ export function sysEntries(spec: ContainerSpec, host: HostFacts): Entry[] {
           },
         ];
   const api = spec.apiVfsWritable === true ? API : API_RO;
+  if (!ownsNetwork(spec) && users?.around !== undefined) {
+    // a new sysfs shows a network, and can be had only by the owner of that; the host's comes with what is mounted in it, since
+    // the kernel uncovers nothing for a user namespace
+    return [{ kind: 'host', path: '/sys', source: '/sys', recursive: true, flags: api, nofollow: true }, ...bound];
+  }
   if (!ownsNetwork(spec)) {
     return [{ kind: 'filesystem', path: '/sys', type: 'sysfs', flags: api, data: '', nofollow: true }, ...bound];
   }

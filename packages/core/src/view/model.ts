@@ -1,8 +1,18 @@
 // ContainerView: what the guest is to see and to be, as plain data. It says nothing about how a kernel gets there; that is
 // what the lowerings are for.
 
-import type { DeviceRule, InitKind, Rlimit } from '../facts';
-import type { Bytes, ConsoleMode, IdMap, LateText, MountFlag, RlimitName, SeccompFilter, Slot } from '../plan';
+import type { DeviceRule, IdRange, InitKind, Rlimit } from '../facts';
+import type {
+  Bytes,
+  ConsoleMode,
+  IdMap,
+  LateText,
+  MountFlag,
+  RlimitName,
+  SeccompFilter,
+  Slot,
+  UserMaps,
+} from '../plan';
 import type { CgroupFile } from '../resources/files';
 import type { InterfacePair, PortForward } from '../spec';
 
@@ -50,6 +60,8 @@ export interface UsersView {
   readonly tree: 'as-is' | 'map' | 'shift';
   /** the id in the tree that is the guest's root, where owners are mapped. Default 0 */
   readonly treeBase?: number;
+  /** the monitor is not root of the host, but of a user namespace around the guest's: one that is made with it, or the caller's */
+  readonly around?: { readonly maps?: UserMaps; readonly uids: readonly IdRange[]; readonly gids: readonly IdRange[] };
   /** the range was picked, and is locked */
   readonly picked?: boolean;
 }

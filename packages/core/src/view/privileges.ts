@@ -22,22 +22,9 @@ const OPENING = [
 
 const DEFAULT: ReadonlySet<string> = new Set(DEFAULT_CAPABILITIES);
 
-/** True when the caller may make mount namespaces in the host's user namespace. */
-function isPrivileged(host: HostFacts): boolean {
-  return host.capabilities.permitted.includes('sys_admin');
-}
-
-/**
- * What the caller can hand on. The plan that --dry-run shows to an ordinary user is the one that root would get on this
- * host: root's capabilities are then bounded by the caller's bounding set.
- */
-function grantable(host: HostFacts): readonly string[] {
-  return isPrivileged(host) ? host.capabilities.permitted : host.capabilities.bounding;
-}
-
-/** True when the launcher may raise hard resource limits. */
+/** True when the launcher may raise hard resource limits. In a user namespace the capability has no force. */
 export function mayRaiseLimits(host: HostFacts): boolean {
-  return grantable(host).includes('sys_resource');
+  return host.rootless === undefined && host.capabilities.permitted.includes('sys_resource');
 }
 
 /**
@@ -46,14 +33,9 @@ export function mayRaiseLimits(host: HostFacts): boolean {
  * @throws PermissionError with the command to type
  */
 export function requirePrivileges(host: HostFacts): void {
-  if (isPrivileged(host)) return;
-  if (host.euid === 0) {
-    throw new PermissionError('root lacks CAP_SYS_ADMIN here: namespaces cannot be made', {
-      hint: 'inside another container? it must grant CAP_SYS_ADMIN',
-    });
-  }
-  throw new PermissionError('only root may make the namespaces of a container', {
-    hint: 'run it as root: sudo tsnspawn ...',
+  if (host.rootless === undefined || host.userNamespaces !== false) return;
+  throw new PermissionError('without root a container needs user namespaces, and this host gives none', {
+    hint: 'see /proc/sys/user/max_user_namespaces, or run it as root: sudo tsnspawn ...',
   });
 }
 
@@ -67,11 +49,11 @@ export function requirePrivileges(host: HostFacts): void {
  */
 export function privilegesOf(spec: ContainerSpec, host: HostFacts, users?: UsersView): ContainerView['privileges'] {
   requireSelinux(spec, host);
-  const available = new Set(users === undefined ? grantable(host) : CAPABILITIES);
+  const available = new Set(users === undefined ? host.capabilities.permitted : CAPABILITIES);
   const wanted = new Set(DEFAULT);
   if (spec.network.private) wanted.add('net_admin');
   // over a network of the host's it has no force, but services take it for the permission to use low ports
-  else if (users !== undefined && users.base !== 0) wanted.delete('net_bind_service');
+  else if (users !== undefined && (users.base !== 0 || users.around !== undefined)) wanted.delete('net_bind_service');
   for (const name of spec.addCapabilities) for (const one of name === 'all' ? CAPABILITIES : [name]) wanted.add(one);
   for (const name of spec.dropCapabilities) {
     for (const one of name === 'all' ? CAPABILITIES : [name]) wanted.delete(one);

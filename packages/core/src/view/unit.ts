@@ -24,7 +24,7 @@ const TASKS_MAX = '16384';
  * @throws UsageError for a registration that would take the caller's own session for the machine
  */
 export function unitOf(spec: ContainerSpec, host: HostFacts, machine: string): UnitView | undefined {
-  if (host.systemd !== true) return undefined;
+  if (host.systemd !== true || host.rootless !== undefined) return undefined;
   const register = registerOf(spec, host);
   if (spec.keepUnit) return register === false ? undefined : { register };
   const measures = measuresOf(host);

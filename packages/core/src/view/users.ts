@@ -1,8 +1,8 @@
 // The user namespace: which ids of the host the guest's users are, and how the tree's files come to belong to them.
 
 import { PermissionError, TreeError, UnsupportedError, UsageError } from '../errors';
-import type { HostFacts, TreeFacts } from '../facts';
-import type { IdMap } from '../plan';
+import type { HostFacts, IdRange, Owner, RootlessFacts, TreeFacts } from '../facts';
+import type { IdMap, UserMaps } from '../plan';
 import type { ContainerSpec } from '../spec';
 import type { UsersView } from './model';
 
@@ -21,11 +21,60 @@ const OPTION = '--private-users';
  * @throws TreeError for a tree whose owner is no start of a range
  */
 export function usersOf(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): UsersView | undefined {
+  if (host.rootless !== undefined) return ownUsers(spec, host.rootless, tree);
   const range = rangeOf(spec, host, tree);
   if (range === undefined) return undefined;
   const how = ownershipOf(spec, tree, range);
   const from = treeBase(tree, range.size);
   return { ...range, tree: how, ...(how === 'map' && from > 0 ? { treeBase: from } : {}) };
+}
+
+/**
+ * All that a caller has that is not root of the host: nobody else has these ids, so there is nothing to choose. What the guest's root
+ * owns is the caller's, and the files of the tree are as they are.
+ */
+function ownUsers({ users, ownership }: ContainerSpec, facts: RootlessFacts, tree: TreeFacts): UsersView {
+  const refuse = (option: string, asked: string): PermissionError =>
+    new PermissionError(`${option}=${asked}: only root can do that`, {
+      option,
+      hint: 'an ordinary user has the ids of /etc/subuid and /etc/subgid, and trees that were made with them',
+    });
+  if (users.mode === 'range') throw refuse(OPTION, `${users.base}:${users.size}`);
+  if (users.mode === 'owner' || users.mode === 'managed')
+    throw refuse(OPTION, users.mode === 'owner' ? 'yes' : 'managed');
+  if (ownership !== 'auto' && ownership !== 'off') throw refuse('--private-users-ownership', ownership);
+  const { maps, uids, gids, size } = facts;
+  if (tree.remembers !== true || size === 1) {
+    return { base: 0, size, tree: 'as-is', around: { ...(maps === undefined ? {} : { maps }), uids, gids } };
+  }
+  const first = [{ first: 0, size: 1 }];
+  const around = { ...(maps === undefined ? {} : { maps: oneId(maps) }), uids: first, gids: first };
+  return { base: 0, size: 1, tree: 'as-is', around };
+}
+
+/** The first of the ids, which is the caller's own: anyone may map that (user_namespaces(7)). */
+function oneId({ uids, gids }: UserMaps): UserMaps {
+  const first = ([range]: readonly IdMap[]): IdMap[] => (range === undefined ? [] : [{ ...range, size: 1 }]);
+  return { uids: first(uids), gids: first(gids), denySetgroups: true };
+}
+
+/**
+ * Refuses what shows owners as others: mount_setattr(2) takes a privilege over the file system itself.
+ * @throws PermissionError for a guest of a caller that is not root of the host
+ */
+export function requireOwners(asked: string, { around }: UsersView, option = '--bind'): void {
+  if (around === undefined) return;
+  throw new PermissionError(`${option}: only root can show files as those of other owners (${asked})`, {
+    option,
+    hint: "without it your own files are those of the container's root",
+  });
+}
+
+/** Whether a file with this owner on the disk belongs to somebody in the guest of a caller that is not root of the host. */
+export function isMapped(owner: Owner, maps: UserMaps): boolean {
+  const has = (ranges: readonly IdMap[], id: number): boolean =>
+    ranges.some(({ outside, size }) => id >= outside && id < outside + size);
+  return has(maps.uids, owner.uid) && has(maps.gids, owner.gid);
 }
 
 function rangeOf(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Omit<UsersView, 'tree'> | undefined {
@@ -127,7 +176,11 @@ function shift(spec: ContainerSpec, base: number, size: number): 'shift' {
   return 'shift';
 }
 
-/** The map of the guest's ids, the same for users and groups. */
-export function mapOf({ base, size }: Omit<UsersView, 'tree'>): readonly IdMap[] {
-  return [{ inside: 0, outside: base, size }];
+/** The maps of the guest's ids. */
+export function mapsOf({ base, size, around }: Omit<UsersView, 'tree'>): Pick<UserMaps, 'uids' | 'gids'> {
+  const same = (ranges: readonly IdRange[]): IdMap[] =>
+    ranges.map((range) => ({ inside: range.first, outside: range.first, size: range.size }));
+  if (around !== undefined) return { uids: same(around.uids), gids: same(around.gids) };
+  const ids = [{ inside: 0, outside: base, size }];
+  return { uids: ids, gids: ids };
 }

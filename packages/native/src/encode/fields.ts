@@ -12,6 +12,7 @@ import {
   type SeccompFilter,
   type Slot,
   type Step,
+  TREE_SLOT,
 } from '@tsnspawn/core';
 import { busCalls, LEADER } from '../bus';
 import { deviceProgram } from '../devices';
@@ -95,6 +96,7 @@ export enum Flag {
   Try = 1 << 9,
   Replace = 1 << 10,
   CoverLink = 1 << 11,
+  UserXattr = 1 << 12,
 }
 
 /** MS_* of linux/mount.h. */
@@ -206,6 +208,7 @@ export function fieldsOf(step: Step, heap: Heap, filters: (filter: SeccompFilter
       else {
         if ('from' in step.source) r.from = heap.slot(step.source.from);
         if (step.source.inside !== undefined) r.s[1] = heap.text(step.source.inside);
+        if ('from' in step.source && step.source.from === TREE_SLOT) r.s[2] = heap.text(step.source.path);
       }
       r.as = heap.slot(step.as);
       r.a = mountFlags(step.flags);
@@ -257,6 +260,7 @@ export function fieldsOf(step: Step, heap: Heap, filters: (filter: SeccompFilter
         r.s[1] = heap.text(step.upper.directory);
         r.s[2] = heap.text(step.upper.work);
       }
+      if (step.userXattr) r.flags |= Flag.UserXattr;
       r.a = mountFlags(step.flags);
       r.as = heap.slot(step.as);
       return r;
@@ -438,15 +442,18 @@ function putSource(heap: Heap, record: Fields, source: string | { readonly from:
 }
 
 /** uid_map and gid_map as the kernel reads them. */
+/** Lines of a uid_map or gid_map. */
+export function mapText(maps: readonly IdMap[]): string {
+  return maps.map(({ inside, outside, size }) => `${inside} ${outside} ${size}\n`).join('');
+}
+
 function putMaps(
   heap: Heap,
   record: Fields,
   step: { readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] },
 ): void {
-  const text = (maps: readonly IdMap[]): number =>
-    heap.text(maps.map(({ inside, outside, size }) => `${inside} ${outside} ${size}\n`).join(''));
-  record.s[0] = text(step.uids);
-  record.s[1] = text(step.gids);
+  record.s[0] = heap.text(mapText(step.uids));
+  record.s[1] = heap.text(mapText(step.gids));
 }
 
 /** cpu_set_t: a bit for each processor. */

@@ -1,5 +1,7 @@
 // The cgroup hierarchies of the host, and the launcher's own place in each: cgroups(7), /proc/self/cgroup.
 
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
 import type { CgroupFacts, CgroupHierarchy } from '@tsnspawn/core';
 import { linkTarget } from './host';
 import type { Mount } from './mountinfo';
@@ -7,8 +9,9 @@ import type { Mount } from './mountinfo';
 /**
  * @param membership text of /proc/self/cgroup
  * @param mounts the mounts of this mount namespace
+ * @param root the caller is root of the host: permission bits do not count
  */
-export function probeCgroups(membership: string, mounts: readonly Mount[]): CgroupFacts {
+export function probeCgroups(membership: string, mounts: readonly Mount[], root = true): CgroupFacts {
   // The last one: it covers what was mounted at the same place before.
   const unified = mounts.findLast(({ fs }) => fs === 'cgroup2');
   const v1: CgroupHierarchy[] = [];
@@ -26,7 +29,8 @@ export function probeCgroups(membership: string, mounts: readonly Mount[]): Cgro
       ({ fs, superOptions }) => fs === 'cgroup' && wanted.every((c) => superOptions.includes(c)),
     );
     if (mount === undefined) continue;
-    v1.push({ name, mount: mount.path, path: below(mount, path), writable: writable(mount) });
+    const own = below(mount, path);
+    v1.push({ name, mount: mount.path, path: own, writable: writable(mount) && (root || isOwn(mount.path + own)) });
   }
   const kind = unified === undefined ? (v1.length > 0 ? 'v1' : 'none') : v1.length > 0 ? 'hybrid' : 'v2';
   return {
@@ -35,7 +39,11 @@ export function probeCgroups(membership: string, mounts: readonly Mount[]): Cgro
     namespace: linkTarget('/proc/self/ns/cgroup') !== undefined,
     ...(unified === undefined
       ? {}
-      : { unifiedMount: unified.path, unifiedPath: unifiedPath ?? '/', unifiedWritable: writable(unified) }),
+      : {
+          unifiedMount: unified.path,
+          unifiedPath: unifiedPath ?? '/',
+          unifiedWritable: writable(unified) && (root || isOwn(unified.path + (unifiedPath ?? '/'))),
+        }),
   };
 }
 
@@ -43,6 +51,17 @@ export function probeCgroups(membership: string, mounts: readonly Mount[]): Cgro
 function below(mount: Mount, path: string): string {
   if (mount.root === '/' || !`${path}/`.startsWith(`${mount.root}/`)) return path;
   return path.slice(mount.root.length) || '/';
+}
+
+/** Whether the caller may make cgroups in it, and move its processes there: cgroups(7), "Cgroup delegation". */
+function isOwn(cgroup: string): boolean {
+  try {
+    accessSync(cgroup, constants.W_OK);
+    accessSync(join(cgroup, 'cgroup.procs'), constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function writable(mount: Mount): boolean {

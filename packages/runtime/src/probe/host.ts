@@ -18,6 +18,7 @@ import { probeCgroups } from './cgroup';
 import { hostFiles } from './host-files';
 import { parseMountinfo } from './mountinfo';
 import { parseOsRelease } from './os-release';
+import { probeRootless } from './rootless';
 
 /** Facts about the host and the caller. */
 export function probeHost(): HostFacts {
@@ -25,12 +26,15 @@ export function probeHost(): HostFacts {
   const mounts = parseMountinfo(read('/proc/self/mountinfo'), ['cgroup', 'cgroup2', 'selinuxfs']);
   const release = osRelease();
   const initLimits = limitsOf(1);
-  const cgroup = probeCgroups(read('/proc/self/cgroup'), mounts);
+  const names = capabilityNames(permitted);
+  const rootless = probeRootless(names);
+  const cgroup = probeCgroups(read('/proc/self/cgroup'), mounts, rootless === undefined);
   const systemd = existsSync('/run/systemd/system'); // sd_booted(3)
   const selinux = mounts.find(({ fs }) => fs === 'selinuxfs')?.path;
   return {
     euid: process.geteuid?.() ?? 0,
-    capabilities: { permitted: capabilityNames(permitted), bounding: capabilityNames(bounding) },
+    ...(rootless === undefined ? {} : { rootless }),
+    capabilities: { permitted: names, bounding: capabilityNames(bounding) },
     hardLimits: hardLimits(limitsOf(0)),
     initLimits: { NPROC: initLimits.NPROC, SIGPENDING: initLimits.SIGPENDING },
     cgroup,

@@ -43,7 +43,9 @@ export interface Wishes {
 export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFacts, uuid: string): Wishes {
   const handed = new Map<Slot, number>();
   let [hostMore, treeMore]: [Partial<HostFacts>, Partial<TreeFacts>] = [{}, {}];
-  if (spec.users.mode !== 'no') {
+  if (host.rootless !== undefined) {
+    treeMore = { ...treeMore, ...ownTree(tree) };
+  } else if (spec.users.mode !== 'no') {
     treeMore = { ...treeMore, ...owners(spec, tree) };
     if (spec.users.mode === 'pick' && host.userNamespaces !== false) {
       const picked = pickRange(machineName(spec, tree), treeMore.owner);
@@ -127,6 +129,21 @@ function owners(spec: ContainerSpec, tree: TreeFacts): Partial<TreeFacts> {
     return spec.ownership === 'auto' || spec.ownership === 'map'
       ? { owner, mapsOwners: addon().mapsOwners(opened.fd) }
       : { owner };
+  } finally {
+    addon().closeFd(opened.fd);
+  }
+}
+
+/** The mark of a tree that was made by a user with one id: what umoci(1) keeps the owners of files in. */
+export const REMEMBERED = 'user.rootlesscontainers';
+
+/** Whose the tree is, and whether its files are: the view of a user who is not root. */
+function ownTree(tree: TreeFacts): Partial<TreeFacts> {
+  const opened = addon().openTree(tree.path);
+  if (typeof opened === 'number') return {};
+  try {
+    const remembers = addon().extendedAttribute(opened.fd, REMEMBERED) !== undefined;
+    return { owner: { uid: opened.uid, gid: opened.gid }, ...(remembers ? { remembers } : {}) };
   } finally {
     addon().closeFd(opened.fd);
   }
