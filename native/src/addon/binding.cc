@@ -1,5 +1,5 @@
-// Maps arguments of N-API, nothing else; what starts machines is in machine-binding.cc, what images need in image-binding.cc. The
-// typed face is packages/native/src/addon.ts.
+// Maps arguments of N-API, nothing else; what starts machines is in machine-binding.cc, what images need in image-binding.cc, what
+// is about single files in files-binding.cc. The typed face is packages/native/src/addon.ts.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -25,6 +25,7 @@
 
 #include "addon/bytes.hh"
 #include "addon/content.hh"
+#include "addon/files-binding.hh"
 #include "addon/ids.hh"
 #include "addon/image-binding.hh"
 #include "addon/lock.hh"
@@ -303,6 +304,7 @@ Napi::Value seccompFilter(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exportMachine(env, exports);
   exportImage(env, exports);
+  exportFiles(env, exports);
   exports.Set("removeDirectory", Napi::Function::New<removeDirectoryBinding>(env));
   exports.Set("lockTree", Napi::Function::New<lockTreeBinding>(env));
   exports.Set("takeLockFiles", Napi::Function::New<takeLockFilesBinding>(env));

@@ -6,13 +6,14 @@ import { Builtins, Cli, type Definition } from 'clipanion';
 import { BootCheckCommand } from './commands/boot-check';
 import { BootstrapCommand } from './commands/bootstrap';
 import { CompletionCommand } from './commands/completion';
+import { ExportCommand } from './commands/export';
 import { ManCommand } from './commands/man';
 import { describe, type VerbContext } from './commands/verb';
 import { errorText } from './launch';
 import { type Output, STDIO } from './stdio';
 import { VERSION } from './version';
 
-const COMMANDS = [BootstrapCommand, BootCheckCommand, CompletionCommand, ManCommand];
+const COMMANDS = [BootstrapCommand, ExportCommand, BootCheckCommand, CompletionCommand, ManCommand];
 
 /** clipanion calls the value of an option `#0` in its help. */
 class Verbs extends Cli<VerbContext> {

@@ -79,7 +79,31 @@ export interface OpenedImage {
   readonly readOnly: boolean;
 }
 
-/** What native/src/addon/binding.cc and image-binding.cc export. */
+/** A file as statx(2) shows it. */
+export interface FileFacts {
+  /** type and permissions, as in st_mode */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly links: number;
+  readonly size: number;
+  /** seconds since 1970 */
+  readonly modified: number;
+  /** of a device node */
+  readonly major: number;
+  readonly minor: number;
+  /** which mount it lies in; 0 before Linux 5.8 */
+  readonly mount: number;
+  /** the file system, and the file's number in it */
+  readonly device: string;
+  readonly inode: string;
+  /** SECONDS.NANOSECONDS; `0.0` where the file system does not know */
+  readonly birth: string;
+  /** the text of a link */
+  readonly target?: Buffer;
+}
+
+/** What native/src/addon/binding.cc, image-binding.cc and files-binding.cc export. */
 export interface Addon {
   launch(options: NativeLaunch, callback: NativeCallback): NativeMonitor;
   supervise(options: NativeSupervision): never;
@@ -122,6 +146,12 @@ export interface Addon {
   /** bytes that are no UTF-8 as lone surrogates */
   commandLine(): readonly string[];
   closeFd(fd: number): void;
+  /** of an open file, also one that is open with O_PATH, and a link by itself; a negative number is -errno */
+  inspect(fd: number): FileFacts | number;
+  /** its extended attributes, as far as the caller may see them; a negative number is -errno */
+  attributes(fd: number): ReadonlyArray<readonly [name: string, value: Buffer]> | number;
+  setAttribute(fd: number, name: string, value: Uint8Array): number;
+  removeAttribute(fd: number, name: string): number;
   exit(status: number): never;
   isTerminal(fd: number): boolean;
   canOpen(path: string): boolean;

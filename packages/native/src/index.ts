@@ -1,4 +1,12 @@
-export { addon, builtFile, exactArguments, exitNow, type OpenedImage, type OpenedTree } from './addon';
+export {
+  addon,
+  builtFile,
+  exactArguments,
+  exitNow,
+  type FileFacts,
+  type OpenedImage,
+  type OpenedTree,
+} from './addon';
 export { encodePlan } from './encode';
 export { requireFilters, seccompProgram } from './filters';
 export {

@@ -15,6 +15,7 @@ export type BootstrapErrorCode =
   | 'NO_MIRROR'
   | 'NOT_ROOT'
   | 'OPTION_INVALID'
+  | 'READ_FAILED'
   | 'RELEASE_EXPIRED'
   | 'RELEASE_INVALID'
   | 'SCRIPT_FAILED'

@@ -12,6 +12,7 @@ export { compareVersions, parseVersion, versionSatisfies } from './apt/version';
 export { openDeb } from './archive/ar';
 export { readControls, readData } from './archive/deb';
 export { readTar, writeEntry } from './archive/tar';
+export { encodeHeader, endOfArchive, padding } from './archive/tar-writer';
 export { TreeWriter } from './archive/tree-writer';
 export { runXzLane, type XzJob, xzPlainSize } from './archive/xz-lane';
 export { bootstrap } from './bootstrap';
@@ -20,6 +21,10 @@ export { divertsOnUnpack, planSteps, type Step, scriptOf } from './dpkg/configur
 export { libraryClosure } from './elf/closure';
 export { parseElf } from './elf/elf';
 export { BootstrapError } from './errors';
+export { type ExportOptions, exportTree } from './export/export';
+export { COMPRESSIONS, type Compression } from './export/output';
 export type { GuestRunner } from './guest';
+export { decodeOwner, encodeOwner, OWNER_ATTRIBUTE } from './owners/remembered';
+export { appendToStore, readStore, storeBeside } from './owners/store';
 export { terminalProgress } from './progress';
 export { appletNames } from './variant/busybox';

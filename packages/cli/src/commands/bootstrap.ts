@@ -4,14 +4,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatError } from '@tsnspawn/core';
 import { builtFile } from '@tsnspawn/native';
-import { BootstrapError, bootstrap, terminalProgress, type Variant } from '@tsnspawn/rootfs';
+import { BootstrapError, type BootstrapOptions, bootstrap, terminalProgress, type Variant } from '@tsnspawn/rootfs';
 import { Command, Option } from 'clipanion';
 import { STDIO } from '../stdio';
+import { interruptible } from './interrupt';
 import { Verb } from './verb';
 
 /** Exit status when there is no mirror, or none that answers: a script may then do without one. */
 const NO_MIRROR = 3;
-const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 export class BootstrapCommand extends Verb {
   static override paths = [['bootstrap']];
@@ -76,39 +76,37 @@ export class BootstrapCommand extends Verb {
   quiet = Option.Boolean('-q,--quiet', false, { description: 'no progress' });
 
   protected override async run(): Promise<number> {
-    const abort = new AbortController();
-    let status = 1;
-    const onSignal = (signal: keyof typeof SIGNALS): void => {
-      status = SIGNALS[signal];
-      abort.abort(new BootstrapError('CANCELLED', `cannot make ${this.directory}: interrupted by ${signal}`));
+    return interruptible(
+      (signal) => new BootstrapError('CANCELLED', `cannot make ${this.directory}: interrupted by ${signal}`),
+      async (signal) => {
+        await bootstrap(this.#options(signal));
+        return 0;
+      },
+      (error) => {
+        STDIO.err(formatError(error));
+        return error.code === 'NO_MIRROR' || error.code === 'MIRROR_UNREACHABLE' ? NO_MIRROR : 1;
+      },
+    );
+  }
+
+  #options(signal: AbortSignal): BootstrapOptions {
+    return {
+      suite: this.suite,
+      directory: this.directory,
+      mirror: this.mirror,
+      ...(this.variant !== undefined && { variant: this.variant as Variant }),
+      include: list(this.include),
+      ...(this.components.length > 0 && { components: list(this.components) }),
+      keyring: this.keyring,
+      cache: this.cache,
+      architecture: this.architecture,
+      autologin: this.autologin,
+      acceptExpired: this.acceptExpired,
+      launcher: LAUNCHER,
+      notifyHelper: notifyHelper(),
+      ...(this.quiet ? {} : { progress: terminalProgress() }),
+      signal,
     };
-    for (const signal of Object.keys(SIGNALS) as Array<keyof typeof SIGNALS>) process.on(signal, onSignal);
-    try {
-      await bootstrap({
-        suite: this.suite,
-        directory: this.directory,
-        mirror: this.mirror,
-        ...(this.variant !== undefined && { variant: this.variant as Variant }),
-        include: list(this.include),
-        ...(this.components.length > 0 && { components: list(this.components) }),
-        keyring: this.keyring,
-        cache: this.cache,
-        architecture: this.architecture,
-        autologin: this.autologin,
-        acceptExpired: this.acceptExpired,
-        launcher: LAUNCHER,
-        notifyHelper: notifyHelper(),
-        ...(this.quiet ? {} : { progress: terminalProgress() }),
-        signal: abort.signal,
-      });
-      return 0;
-    } catch (error) {
-      if (!(error instanceof BootstrapError)) throw error;
-      STDIO.err(formatError(error));
-      return error.code === 'NO_MIRROR' || error.code === 'MIRROR_UNREACHABLE' ? NO_MIRROR : status;
-    } finally {
-      for (const signal of Object.keys(SIGNALS) as Array<keyof typeof SIGNALS>) process.off(signal, onSignal);
-    }
   }
 }
 
