@@ -252,6 +252,8 @@ test('options that make no sense are refused', async () => {
   const from = await repository();
   for (const [options, reason] of [
     [{ variant: 'nosuch' as never }, /no variant nosuch/],
+    [{ variant: 'system', init: 'upstart' as never }, /there is no init upstart/],
+    [{ variant: 'minbase', init: 'systemd' }, /the variant minbase takes no --init/],
     [{ suite: 'host' }, /--variant=host only/],
     [{ suite: '../x' }, /not the name of a suite/],
     [{ include: ['a'] }, /takes no --include/],

@@ -111,6 +111,23 @@ asRoot('packages are unpacked, entered in the database and handed to their scrip
   );
 });
 
+asRoot('a tree has an init by default, the one that was asked for, or with minbase none', async () => {
+  const named = (...names: string[]): DebSpec[] => names.map((name) => ({ name }));
+  const from = await repository([...BASE, ...named('systemd-sysv', 'dbus', 'sysvinit-core')]);
+  for (const [options, extra] of [
+    [{ variant: undefined }, ['dbus', 'systemd-sysv']],
+    [{ variant: 'system', init: 'systemd', include: ['extra'] }, ['dbus', 'extra', 'more', 'systemd-sysv']],
+    [{ variant: undefined, init: 'sysvinit' }, ['sysvinit-core']],
+    [{ variant: 'minbase' }, []],
+  ] as const) {
+    const whole = request(from, { ...(options as object), runner: recorder([]) });
+    await bootstrap(whole);
+    const status = readFileSync(join(whole.directory, 'var/lib/dpkg/status'), 'utf8');
+    const names = [...status.matchAll(/^Package: (.*)$/gm)].map(([, name]) => name as string);
+    assert.equal(names.sort(), ['base', 'lib', ...extra].sort());
+  }
+});
+
 asRoot('a script that fails is named with what it said, and nothing is left', async () => {
   const output =
     'Setting up lib (1.0) ...\ncannot find the moon\ndpkg: error processing package base (--configure):\n installed base package post-installation script subprocess returned error exit status 1\n';

@@ -14,13 +14,13 @@ const HOME = join(process.cwd(), 'build/trees');
 const ARGUMENTS: Readonly<Record<Kind, readonly string[]>> = {
   busybox: ['--variant=busybox', 'stable'],
   host: ['--variant=host', 'host'],
-  bookworm: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'bookworm'],
-  trixie: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'trixie'],
-  sid: ['--include=systemd,systemd-sysv,dbus', '--autologin', 'sid'],
-  i386: ['--arch=i386', '--include=systemd,systemd-sysv,dbus', '--autologin', 'bookworm'],
-  sysvinit: ['--include=sysvinit-core', '--autologin', 'bookworm'],
+  bookworm: ['--autologin', 'bookworm'],
+  trixie: ['--autologin', 'trixie'],
+  sid: ['--autologin', 'sid'],
+  i386: ['--arch=i386', '--autologin', 'bookworm'],
+  sysvinit: ['--init=sysvinit', '--autologin', 'bookworm'],
   // a host for machines: with systemd-machined, and what Node needs
-  machined: ['--include=systemd,systemd-sysv,dbus,systemd-container,libstdc++6', 'bookworm'],
+  machined: ['--include=systemd-container,libstdc++6', 'bookworm'],
 };
 
 /** The tree of this kind that all tests share: to be looked at, or copied. Made at the first call. */

@@ -45,6 +45,7 @@ const LINES: readonly (readonly [promise: string, typed: string, line: string])[
   ['a verb', 'bootst', 'bootstrap'],
   ['an option of a verb', 'bootstrap --accept', 'bootstrap --accept-expired'],
   ['a value of an option of a verb', 'bootstrap --variant=bu', 'bootstrap --variant=busybox'],
+  ['an init', 'bootstrap --init=sysv', 'bootstrap --init=sysvinit'],
   ['a word of a verb', 'completion fi', 'completion fish'],
   ['an option of the launch behind a verb', 'boot-check --notify', 'boot-check --notify-ready'],
 ];

@@ -2,7 +2,7 @@
 // failure or signal leave nothing behind.
 import { setMaxListeners } from 'node:events';
 import * as fs from 'node:fs';
-import type { BootstrapOptions, Context, Variant } from './context';
+import { type BootstrapOptions, type Context, INITS, VARIANTS, type Variant } from './context';
 import { makeDebianTree } from './debian';
 import { BootstrapError, errorCode, reasonOf, writeFailure } from './errors';
 import { Cache, defaultCacheDirectory } from './fetch/cache';
@@ -14,11 +14,9 @@ import { makeBusyboxTree } from './variant/busybox';
 import { makeHostTree } from './variant/host';
 import { Workspace } from './workspace';
 
-const VARIANTS: readonly Variant[] = ['minbase', 'busybox', 'host'];
-
 /** Make a tree. Rejects with a BootstrapError; then nothing was left behind. */
 export async function bootstrap(options: BootstrapOptions): Promise<void> {
-  const variant = options.variant ?? 'minbase';
+  const variant = options.variant ?? 'system';
   checkOptions(options, variant);
   const stop = new AbortController();
   // Every download listens to it.
@@ -73,8 +71,12 @@ function checkOptions(options: BootstrapOptions, variant: Variant): void {
   if (!/^[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(options.suite) || options.suite.split('/').includes('..'))
     throw invalid(`not the name of a suite: ${JSON.stringify(options.suite)}`);
   if (variant === 'host' && options.mirror !== undefined) throw invalid('the variant host takes no mirror');
-  if (variant !== 'minbase' && (options.include ?? []).length > 0)
+  if (!hasPackages(variant) && (options.include ?? []).length > 0)
     throw invalid(`the variant ${variant} takes no --include`);
+  if (options.init !== undefined && !Object.hasOwn(INITS, options.init))
+    throw invalid(`there is no init ${options.init}`, `inits are ${Object.keys(INITS).join(', ')}`);
+  if (options.init !== undefined && variant !== 'system')
+    throw invalid(`the variant ${variant} takes no --init`, '--variant=system does');
   for (const name of options.include ?? [])
     if (!/^[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?$/.test(name))
       throw invalid(`not the name of a package: ${JSON.stringify(name)}`);
@@ -82,7 +84,7 @@ function checkOptions(options: BootstrapOptions, variant: Variant): void {
     if (!/^[a-z0-9][a-z0-9+.-]*$/.test(name)) throw invalid(`not the name of a component: ${JSON.stringify(name)}`);
   if (options.architecture !== undefined && !/^[a-z0-9][a-z0-9-]*$/.test(options.architecture))
     throw invalid(`not the name of an architecture: ${JSON.stringify(options.architecture)}`);
-  if (variant === 'minbase' && process.getuid?.() !== 0) {
+  if (hasPackages(variant) && process.getuid?.() !== 0) {
     throw new BootstrapError(
       'NOT_ROOT',
       'cannot make a tree of packages without being root: its files belong to several users',
@@ -91,6 +93,10 @@ function checkOptions(options: BootstrapOptions, variant: Variant): void {
       },
     );
   }
+}
+
+function hasPackages(variant: Variant): boolean {
+  return variant === 'system' || variant === 'minbase';
 }
 
 async function makeFromArchive(
@@ -105,6 +111,7 @@ async function makeFromArchive(
     options: {
       ...options,
       variant,
+      include: [...(variant === 'system' ? INITS[options.init ?? 'systemd'] : []), ...(options.include ?? [])],
       architecture: options.architecture ?? hostArchitecture(),
       components: options.components ?? ['main'],
     },

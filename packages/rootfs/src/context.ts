@@ -3,7 +3,15 @@ import type { RepositoryOptions } from './apt/repository';
 import type { GuestRunner } from './guest';
 import type { Progress } from './progress';
 
-export type Variant = 'minbase' | 'busybox' | 'host';
+export const VARIANTS = ['system', 'minbase', 'busybox', 'host'] as const;
+export type Variant = (typeof VARIANTS)[number];
+
+/** Packages that make a system of the essential ones: an init, and what goes with it. */
+export const INITS = {
+  systemd: ['systemd-sysv', 'dbus'],
+  sysvinit: ['sysvinit-core'],
+} as const;
+export type Init = keyof typeof INITS;
 
 /** What a caller wants. */
 export interface BootstrapOptions {
@@ -13,7 +21,10 @@ export interface BootstrapOptions {
   readonly directory: string;
   /** URL or absolute path of an archive; by default what the host's APT is set up with. */
   readonly mirror?: string | undefined;
+  /** `system` by default. */
   readonly variant?: Variant;
+  /** Of the variant `system`; `systemd` by default. */
+  readonly init?: Init | undefined;
   /** Packages wanted beside the variant's own. */
   readonly include?: readonly string[];
   readonly components?: readonly string[];

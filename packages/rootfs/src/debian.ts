@@ -1,5 +1,5 @@
-// The minbase variant: essential and required packages and those included by name, unpacked by us and configured by their
-// own scripts inside the tree.
+// The variants system and minbase: essential and required packages and those included by name, unpacked by us and configured by
+// their own scripts inside the tree.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import createDebug from 'debug';
@@ -62,7 +62,7 @@ export async function makeDebianTree(
   debug('%d packages, %d of them essential or needed by those', all.length, resolution.essential.length);
   if (options.autologin === true && !all.some(({ name }) => name === 'systemd' || name === 'sysvinit-core')) {
     throw new BootstrapError('OPTION_INVALID', 'cannot log root in automatically: the tree has no init', {
-      hint: 'add --include=systemd-sysv, or leave --autologin away',
+      hint: 'make it without --variant=minbase, or leave --autologin away',
     });
   }
 

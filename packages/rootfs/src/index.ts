@@ -16,7 +16,7 @@ export { encodeHeader, endOfArchive, padding } from './archive/tar-writer';
 export { TreeWriter } from './archive/tree-writer';
 export { runXzLane, type XzJob, xzPlainSize } from './archive/xz-lane';
 export { bootstrap } from './bootstrap';
-export type { BootstrapOptions, Variant } from './context';
+export { type BootstrapOptions, INITS, type Init, VARIANTS, type Variant } from './context';
 export { divertsOnUnpack, planSteps, type Step, scriptOf } from './dpkg/configure';
 export { libraryClosure } from './elf/closure';
 export { parseElf } from './elf/elf';

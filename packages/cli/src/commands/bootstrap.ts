@@ -4,7 +4,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatError } from '@tsnspawn/core';
 import { builtFile } from '@tsnspawn/native';
-import { BootstrapError, type BootstrapOptions, bootstrap, terminalProgress, type Variant } from '@tsnspawn/rootfs';
+import {
+  BootstrapError,
+  type BootstrapOptions,
+  bootstrap,
+  INITS,
+  type Init,
+  terminalProgress,
+  VARIANTS,
+  type Variant,
+} from '@tsnspawn/rootfs';
 import { Command, Option } from 'clipanion';
 import { STDIO } from '../stdio';
 import { interruptible } from './interrupt';
@@ -25,18 +34,16 @@ export class BootstrapCommand extends Verb {
       Every package is verified: the archive's signature by the keyring, the rest by SHA256. The tree is made beside DIR and
       moved there when it is complete; after a failure nothing is left behind. An existing DIR must be empty.
 
-      Variants: \`minbase\` holds the essential packages, those of priority required, and what --include names, with what they
-      need; nothing else, so a system that boots wants --include=systemd-sysv,dbus. \`busybox\` is one static program under many
-      names, which boots at once; \`host\` is made of this host's own programs, without any mirror, whatever its SUITE
-      is called. Both need no privileges.
+      Variants: \`system\`, the default, boots: the essential packages, those of priority required, an init (--init), and what
+      --include names, with what they need. \`minbase\` is the same without an init. \`busybox\` is one static program under many
+      names, which boots at once; \`host\` is made of this host's own programs, without any mirror, whatever its SUITE is called.
+      Both need no privileges.
 
       The status is 0 when the tree is there, 3 when there is no mirror or none that answers, and 1 after any other failure.
     `,
     examples: [
-      [
-        'A system that boots and logs root in on its console',
-        '$0 bootstrap bookworm ./debian --include=systemd-sysv,dbus --autologin',
-      ],
+      ['A system that boots and logs root in on its console', '$0 bootstrap bookworm ./debian --autologin'],
+      ['One without systemd', '$0 bootstrap bookworm ./debian --init=sysvinit'],
       ['From a mirror of your choice, or a directory', '$0 bootstrap trixie ./trixie /srv/mirror/debian'],
       ['A tree for quick tests', '$0 bootstrap --variant=busybox bookworm ./tiny'],
       ['Without any network', '$0 bootstrap --variant=host host ./tree'],
@@ -49,7 +56,8 @@ export class BootstrapCommand extends Verb {
     { from: 'directories' },
   ] as const;
   static override readonly values = {
-    '--variant': { from: 'words', words: ['minbase', 'busybox', 'host'] },
+    '--variant': { from: 'words', words: VARIANTS },
+    '--init': { from: 'words', words: Object.keys(INITS) },
     '--components': { from: 'list', words: ['main', 'contrib', 'non-free', 'non-free-firmware'] },
     '--keyring': { from: 'files' },
     '--cache': { from: 'directories' },
@@ -59,7 +67,8 @@ export class BootstrapCommand extends Verb {
   directory = Option.String({ name: 'DIR' });
   mirror = Option.String({ name: 'MIRROR', required: false });
 
-  variant = Option.String('--variant', { description: 'minbase (the default), busybox or host' });
+  variant = Option.String('--variant', { description: 'system (the default), minbase, busybox or host' });
+  init = Option.String('--init', { description: 'systemd (the default) or sysvinit' });
   include = Option.Array('--include', [], {
     description: 'packages to install as well, separated by commas; may be repeated',
   });
@@ -95,6 +104,7 @@ export class BootstrapCommand extends Verb {
       directory: this.directory,
       mirror: this.mirror,
       ...(this.variant !== undefined && { variant: this.variant as Variant }),
+      ...(this.init !== undefined && { init: this.init as Init }),
       include: list(this.include),
       ...(this.components.length > 0 && { components: list(this.components) }),
       keyring: this.keyring,
