@@ -21,9 +21,11 @@ import {
   type RunVariables,
   refuseConflicts,
   requirePrivileges,
+  StepError,
   type TreeFacts,
   view,
   wantedZone,
+  withOneId,
 } from '@tsnspawn/core';
 import {
   enterScope,
@@ -132,18 +134,29 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     output.out(dryRun === 'json' ? `${JSON.stringify(plan, null, 2)}\n` : renderPlan(plan));
     return 0;
   }
-  const { tree, container, plan, handed, held } = inItsUnit(spec, prepared, quiet ? () => {} : warn);
-  return runtime.supervise(plan, {
-    tree,
-    readOnly: container.root.shared,
-    handed,
-    held,
-    lock: spec.lock,
-    // standard error is the payload's then
-    quiet: quiet || container.console === 'pipe',
-    notifyReady: container.notifyReady,
-    say,
-  });
+  const carryOut = ({ tree, container, plan, handed, held }: Prepared): number =>
+    runtime.supervise(plan, {
+      tree,
+      readOnly: container.root.shared,
+      handed,
+      held,
+      lock: spec.lock,
+      // standard error is the payload's then
+      quiet: quiet || container.console === 'pipe',
+      notifyReady: container.notifyReady,
+      say,
+    });
+  const settled = inItsUnit(spec, prepared, quiet ? () => {} : warn);
+  try {
+    return carryOut(settled);
+  } catch (error) {
+    const { rootless } = settled.host;
+    // nothing has been started: the monitor waits for its ids
+    if (!(error instanceof StepError) || error.step.op !== 'map' || rootless === undefined || rootless.size === 1)
+      throw error;
+    warn(`${error.message}; going on with one id`);
+    return carryOut(planned(settled, { rootless: withOneId(rootless, error.message) }));
+  }
 }
 
 /**

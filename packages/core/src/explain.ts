@@ -288,6 +288,7 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
       return 'does systemd-machined run? --register=auto goes on without it';
     case 'openTree':
       if (errno === 'ENOSYS') return 'Linux 5.12 or newer is needed';
+      if (errno === 'EINVAL' && !step.recursive) return 'a user namespace may not leave out what is mounted below it';
       return denied ? inAnotherContainer('mounts') : undefined;
     case 'mountDevice':
       return deviceHint(step.fs, errno);

@@ -211,12 +211,12 @@ function lowerOverlay(
   users: UsersView | undefined,
 ): { open: Step[]; overlay: Extract<Step, { op: 'overlay' }> } {
   const open: Step[] = [];
-  const layer = (source: MountSource, as: Slot, flags: readonly MountFlag[]): void => {
-    if ('host' in source) open.push({ op: 'openTree', source: source.host, recursive: false, flags, as });
+  const layer = (source: MountSource, as: Slot, flags: readonly MountFlag[], recursive = false): void => {
+    if ('host' in source) open.push({ op: 'openTree', source: source.host, recursive, flags, as });
     else {
       const { tree } = source;
       const inTree = { from: TREE_SLOT, path: tree, inside: tree };
-      open.push({ op: 'openTree', source: inTree, recursive: false, flags, as });
+      open.push({ op: 'openTree', source: inTree, recursive, flags, as });
       if (users?.tree === 'map') open.push({ op: 'mapOwners', mount: as, by: MAP });
     }
   };
@@ -246,7 +246,8 @@ function lowerOverlay(
   }
   const path = 'host' in upper ? upper.host : upper.tree;
   const parent = parentOf(path);
-  layer('host' in upper ? { host: parent } : { tree: parent }, from, []);
+  // with what is mounted beside the layer: a user namespace may not open a directory without that
+  layer('host' in upper ? { host: parent } : { tree: parent }, from, [], users?.around !== undefined);
   const work = entry.work ?? 'work';
   const directories = { from, directory: lastComponent(path), work };
   return { open, overlay: { op: 'overlay', lower, upper: directories, flags, as } };

@@ -43,13 +43,17 @@ function ownUsers({ users, ownership }: ContainerSpec, facts: RootlessFacts, tre
   if (users.mode === 'owner' || users.mode === 'managed')
     throw refuse(OPTION, users.mode === 'owner' ? 'yes' : 'managed');
   if (ownership !== 'auto' && ownership !== 'off') throw refuse('--private-users-ownership', ownership);
-  const { maps, uids, gids, size } = facts;
-  if (tree.remembers !== true || size === 1) {
-    return { base: 0, size, tree: 'as-is', around: { ...(maps === undefined ? {} : { maps }), uids, gids } };
-  }
+  const { maps, uids, gids, size } = tree.remembers === true ? withOneId(facts, '') : facts;
+  return { base: 0, size, tree: 'as-is', around: { ...(maps === undefined ? {} : { maps }), uids, gids } };
+}
+
+/**
+ * What is left of it where the programs do not map the ids.
+ * @param reason in words
+ */
+export function withOneId({ maps, ...facts }: RootlessFacts, reason: string): RootlessFacts {
   const first = [{ first: 0, size: 1 }];
-  const around = { ...(maps === undefined ? {} : { maps: oneId(maps) }), uids: first, gids: first };
-  return { base: 0, size: 1, tree: 'as-is', around };
+  return { ...facts, ...(maps === undefined ? {} : { maps: oneId(maps) }), size: 1, uids: first, gids: first, reason };
 }
 
 /** The first of the ids, which is the caller's own: anyone may map that (user_namespaces(7)). */
