@@ -134,8 +134,8 @@ export class OrdinaryUser {
     removeUser(this.name);
   }
 
-  #prepared(words: readonly string[], { cgroup, env }: Place & { readonly env?: RunOptions['env'] }) {
-    const as = ['setpriv', `--reuid=${this.uid}`, `--regid=${this.gid}`, '--init-groups', '--', ...words];
+  #prepared(words: readonly string[], { cgroup, host = [], env }: Place & { readonly env?: RunOptions['env'] }) {
+    const as = [...host, 'setpriv', `--reuid=${this.uid}`, `--regid=${this.gid}`, '--init-groups', '--', ...words];
     const [command = '', ...args] =
       cgroup === undefined ? as : ['sh', '-c', 'echo $$ >"$0/cgroup.procs" && exec "$@"', cgroup, ...as];
     const own = { HOME: this.home, USER: this.name, LOGNAME: this.name, XDG_RUNTIME_DIR: '', SHELL: '/bin/sh' };
@@ -146,6 +146,8 @@ export class OrdinaryUser {
 interface Place {
   /** the cgroup to start in: of cgroup() */
   readonly cgroup?: string;
+  /** what root runs the command by: of refusing.ts */
+  readonly host?: readonly string[];
 }
 
 function lineOf(file: string, name: string): string[] {

@@ -41,6 +41,7 @@ test('there is a page about the launch, and one about each verb', () => {
     'tsnspawn-boot-check.1',
     'tsnspawn-bootstrap.1',
     'tsnspawn-completion.1',
+    'tsnspawn-doctor.1',
     'tsnspawn-export.1',
     'tsnspawn-man.1',
     'tsnspawn.1',

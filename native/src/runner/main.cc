@@ -5,6 +5,7 @@
 #include "monitor/monitor.hh"
 #include "supervisor/supervisor.hh"
 #include "sys/kernel.hh"
+#include "sys/start.hh"
 
 /// `stack` is as the kernel leaves it: argc, argv, null, environment, null.
 extern "C" [[noreturn]] void runnerMain(const long* stack) {
@@ -30,8 +31,4 @@ extern "C" [[noreturn]] void runnerMain(const long* stack) {
   sys::exit(0);
 }
 
-#if defined(__x86_64__)
-asm(".globl _start\n_start:\n xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call runnerMain\n");
-#elif defined(__aarch64__)
-asm(".globl _start\n_start:\n mov x29, #0\n mov x30, #0\n mov x0, sp\n bl runnerMain\n");
-#endif
+SYS_START(runnerMain);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sys/start.hh"
 #include "sys/syscall.hh"
 #include "sys/text.hh"
 
@@ -139,9 +140,4 @@ extern "C" [[noreturn]] void notifyMain(long* stack) {
   for (;;) sys::invoke(__NR_exit_group, status);
 }
 
-// The kernel leaves argc, argv and the environment on the stack.
-#if defined(__x86_64__)
-asm(".globl _start\n_start:\n xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call notifyMain\n");
-#elif defined(__aarch64__)
-asm(".globl _start\n_start:\n mov x29, #0\n mov x30, #0\n mov x0, sp\n bl notifyMain\n");
-#endif
+SYS_START(notifyMain);

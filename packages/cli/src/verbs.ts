@@ -6,6 +6,7 @@ import { Builtins, Cli, type Definition } from 'clipanion';
 import { BootCheckCommand } from './commands/boot-check';
 import { BootstrapCommand } from './commands/bootstrap';
 import { CompletionCommand } from './commands/completion';
+import { DoctorCommand } from './commands/doctor';
 import { ExportCommand } from './commands/export';
 import { ManCommand } from './commands/man';
 import { describe, type VerbContext } from './commands/verb';
@@ -13,7 +14,7 @@ import { errorText } from './launch';
 import { type Output, STDIO } from './stdio';
 import { VERSION } from './version';
 
-const COMMANDS = [BootstrapCommand, ExportCommand, BootCheckCommand, CompletionCommand, ManCommand];
+const COMMANDS = [BootstrapCommand, ExportCommand, BootCheckCommand, DoctorCommand, CompletionCommand, ManCommand];
 
 /** clipanion calls the value of an option `#0` in its help. */
 class Verbs extends Cli<VerbContext> {

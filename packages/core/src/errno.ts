@@ -63,3 +63,9 @@ export function describeErrno(errno: number): ErrnoText {
   const [, name = '', ...words] = row.split(' ');
   return { name, text: words.join(' ') };
 }
+
+/** The text of an errno by its symbolic name; the name itself for one that this table does not know. */
+export function errnoText(name: string): string {
+  const row = ROWS.split('|').find((candidate) => candidate.split(' ', 2)[1] === name);
+  return row?.split(' ').slice(2).join(' ') ?? name;
+}

@@ -11,6 +11,7 @@ export * from './image';
 export { lower } from './lower';
 export type { RunVariables } from './lower/filesystem';
 export { RANGE_LOCK } from './lower/users';
+export * from './mountinfo';
 export { nearest } from './nearest';
 export { type Bundle, readBundle } from './oci/bundle';
 export { type GroupName, type ListName, OPTIONS, type OptionRow, type Settings } from './options';

@@ -1,4 +1,8 @@
 export { exactArguments, exitNow, explainsFailure, requireFilters } from '@tsnspawn/native';
+export { type CheckResult, type Diagnosis, diagnose, diagnosisOf, type TreeReport } from './doctor';
+export type { DoctorFacts } from './doctor/model';
+export { freeFrom, parseSubordinate } from './doctor/subids';
+export { parseTrials } from './doctor/trials';
 export type { Held } from './held';
 export { type ImageOptions, type OpenedMachineImage, openImage } from './image';
 export { letGo, releaseLock, type TreeLock, takeLock } from './lock';

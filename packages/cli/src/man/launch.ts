@@ -233,7 +233,7 @@ const CLOSING: readonly Section[] = [
   {
     title: 'SEE ALSO',
     body: [
-      'tsnspawn\\-bootstrap(1), tsnspawn\\-boot\\-check(1), systemd\\-nspawn(1), systemd.nspawn(5), namespaces(7), capabilities(7)',
+      'tsnspawn\\-bootstrap(1), tsnspawn\\-boot\\-check(1), tsnspawn\\-doctor(1), systemd\\-nspawn(1), systemd.nspawn(5), namespaces(7), capabilities(7)',
     ],
   },
 ];

@@ -31,6 +31,7 @@ const USAGE = [
   'tsnspawn [OPTIONS] [COMMAND [ARGUMENT...]]',
   'tsnspawn boot-check [OPTIONS] [COMMAND [ARGUMENT...]]',
   'tsnspawn bootstrap SUITE DIR [MIRROR]',
+  'tsnspawn doctor [DIR]',
   'tsnspawn completion bash|zsh|fish',
   'tsnspawn man [PAGE]',
 ];

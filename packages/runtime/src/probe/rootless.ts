@@ -8,7 +8,7 @@ import { addon } from '@tsnspawn/native';
 import { linkTarget } from './host';
 
 /** The user namespace that the kernel starts with: PROC_USER_INIT_INO of linux/proc_ns.h. */
-const INITIAL = 'user:[4026531837]';
+export const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
 
 /** Every distribution gives ids up to 65533 to users, and has 65534 for nobody: with less, packages cannot be installed. */
 const FEWEST = 65536;
@@ -23,7 +23,7 @@ const USUAL_PATH = '/usr/bin:/bin:/usr/sbin:/sbin';
  */
 export function probeRootless(permitted: readonly string[]): RootlessFacts | undefined {
   const admin = permitted.includes('sys_admin');
-  if (linkTarget('/proc/self/ns/user') === INITIAL && admin) return undefined;
+  if (linkTarget('/proc/self/ns/user') === INITIAL_USER_NAMESPACE && admin) return undefined;
   const own = { uids: ownRanges('/proc/self/uid_map'), gids: ownRanges('/proc/self/gid_map') };
   const size = Math.min(total(own.uids), total(own.gids));
   if (admin) return { ...own, size, ...(size < FEWEST ? { reason: 'the user namespace around has no more' } : {}) };

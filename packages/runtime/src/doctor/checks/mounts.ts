@@ -1,0 +1,156 @@
+// File systems that a guest gets, and what can lie on this one.
+
+import { visibilityOf } from '@tsnspawn/core';
+import { asRoot, installing, loosening } from '../mend';
+import type { Check } from '../model';
+import { failed, list, NO_LAUNCH, reason, untried } from './words';
+
+const devices: Check = {
+  key: 'devices',
+  question: 'can a guest have /dev',
+  needed: true,
+  look: (facts) => {
+    const broken = failed(facts, 'devpts', ...(facts.ids.kind === 'root' ? [] : (['bindDevice'] as const)));
+    const [first] = broken;
+    if (first === undefined) return { answer: 'yes', detail: 'devpts, and the nodes of the host' };
+    if (facts.trials[first] === undefined) return untried('mounts');
+    const what = first === 'devpts' ? 'devpts' : 'the nodes of /dev cannot be bound';
+    return {
+      answer: 'no',
+      detail: `${what}: ${reason(facts, first)}`,
+      cost: NO_LAUNCH,
+      mend: loosening(facts, 'namespaces'),
+    };
+  },
+};
+
+const sysfs: Check = {
+  key: 'sysfs',
+  question: 'can a guest with its own network have its own /sys',
+  look: (facts) => {
+    if (failed(facts, 'sysfs', 'network').length === 0) return { answer: 'yes', detail: 'network namespace, sysfs' };
+    const cost = '--private-network and what goes with it is refused; with the host’s network all works';
+    if (facts.trials.network !== 'OK') {
+      return {
+        answer: 'no',
+        detail: `no network namespace: ${reason(facts, 'network')}`,
+        cost,
+        mend: loosening(facts, 'namespaces'),
+      };
+    }
+    const { covers } = visibilityOf(facts.mounts, 'sysfs');
+    if (covers.length === 0) return { answer: 'no', detail: `refused: ${reason(facts, 'sysfs')}`, cost };
+    return {
+      answer: 'no',
+      detail: `refused while ${list(covers)} ${covers.length === 1 ? 'is' : 'are'} covered by other mounts`,
+      cost,
+      mend: [asRoot(facts, `umount ${covers.join(' ')}`)],
+    };
+  },
+};
+
+const mqueue: Check = {
+  key: 'mqueue',
+  question: 'can a guest have POSIX message queues',
+  look: (facts) =>
+    facts.trials.mqueue === 'OK'
+      ? { answer: 'yes', detail: 'mqueue' }
+      : { answer: 'no', detail: reason(facts, 'mqueue'), cost: 'a guest has no /dev/mqueue' },
+};
+
+const overlay: Check = {
+  key: 'overlay',
+  question: 'can layers be laid over a tree (-x, --volatile=overlay, --overlay)',
+  look: (facts) => {
+    const { trials, place, programs } = facts;
+    if (trials.overlay === 'OK' && (trials.overlayOnDisk ?? 'OK') === 'OK') {
+      const where =
+        trials.overlayOnDisk === undefined
+          ? 'in memory; nothing can be written here'
+          : `in memory, and on ${place.fs} here`;
+      return { answer: 'yes', detail: `by the kernel, the writable layer ${where}` };
+    }
+    if (trials.overlay === 'OK') {
+      return {
+        answer: 'partly',
+        detail: `not with the writable layer on ${place.fs} here: ${reason(facts, 'overlayOnDisk')}`,
+        cost: 'such layers can lie in memory only (--volatile=overlay)',
+      };
+    }
+    const refused = `the kernel refuses: ${reason(facts, 'overlay')}`;
+    const cost = '-x, --volatile=overlay and --overlay are refused';
+    const program = programs['fuse-overlayfs'];
+    if (facts.ids.kind === 'root' || trials.overlay === undefined) return { answer: 'no', detail: refused, cost };
+    if (program === undefined) {
+      return {
+        answer: 'no',
+        detail: `${refused}; fuse-overlayfs is not installed`,
+        cost,
+        mend: installing(facts, 'fuse-overlayfs'),
+      };
+    }
+    return { answer: 'no', detail: refused, cost };
+  },
+};
+
+const mappedOwners: Check = {
+  key: 'mapped-owners',
+  question: 'can mounts show other owners than the disk has',
+  look: (facts) => {
+    const { trials, place, ids } = facts;
+    if (trials.mappedOwners === 'OK') return { answer: 'yes', detail: `also of ${place.fs} here` };
+    if (trials.mappedOwners === undefined) return { answer: 'no', detail: 'it could not be tried' };
+    const cost =
+      ids.kind === 'root'
+        ? '-U shifts the owners of the whole tree instead'
+        : 'binds keep the owners that the files have (no :idmap)';
+    const answer = trials.mappedOwnersInMemory === 'OK' ? 'partly' : 'no';
+    const where = answer === 'partly' ? 'only of what was mounted in the namespace itself' : 'nowhere';
+    return { answer, detail: `${where}; of ${place.fs} here: ${reason(facts, 'mappedOwners')}`, cost };
+  },
+};
+
+const fuse: Check = {
+  key: 'fuse',
+  question: 'can FUSE file systems be mounted',
+  look: (facts) => {
+    const { trials } = facts;
+    if (trials.fuse === 'OK') return { answer: 'yes', detail: '/dev/fuse, mounted' };
+    const cost = 'no FUSE in a guest';
+    if (trials.fuseDevice === 'OK')
+      return { answer: 'no', detail: `the kernel refuses: ${reason(facts, 'fuse')}`, cost };
+    if (trials.fuseDevice === 'ENOENT') {
+      return {
+        answer: 'no',
+        detail: 'there is no /dev/fuse',
+        cost,
+        mend: deviceMend(facts.container) ?? [asRoot(facts, 'modprobe fuse')],
+      };
+    }
+    const mend = trials.fuseDevice === 'EACCES' ? [asRoot(facts, 'chmod 666 /dev/fuse')] : [];
+    return { answer: 'no', detail: `/dev/fuse cannot be opened: ${reason(facts, 'fuseDevice')}`, cost, mend };
+  },
+};
+
+function deviceMend(container: string | undefined): string[] | undefined {
+  return container === 'docker' || container === 'podman' ? [`${container} run --device /dev/fuse ...`] : undefined;
+}
+
+const attributes: Check = {
+  key: 'attributes',
+  question: 'can owners be remembered on this file system',
+  look: (facts) => {
+    const { trials, place, ids } = facts;
+    if (ids.kind === 'root') return undefined;
+    if (trials.attributes === 'OK') return { answer: 'yes', detail: `user.* attributes on ${place.fs}` };
+    if (trials.write !== 'OK')
+      return { answer: 'partly', detail: `nothing can be written to ${place.path}: ${reason(facts, 'write')}` };
+    return {
+      answer: 'no',
+      detail: `no user.* attributes on ${place.fs}: ${reason(facts, 'attributes')}`,
+      cost: 'no tree with remembered owners (of a caller with one id) can lie here; ext4, xfs, btrfs have them, tmpfs from Linux 6.6 on',
+    };
+  },
+};
+
+export const MOUNTS: readonly Check[] = [devices, sysfs, mqueue, overlay, mappedOwners, fuse, attributes];

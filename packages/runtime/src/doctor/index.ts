@@ -1,0 +1,38 @@
+// What this host lets this caller do, found by trying, with what it costs and what would mend it.
+
+import { realpathSync } from 'node:fs';
+import { HOST } from './checks/host';
+import { MOUNTS } from './checks/mounts';
+import { NAMESPACES } from './checks/namespaces';
+import { USERS } from './checks/users';
+import { gatherFacts } from './facts';
+import type { Check, CheckResult, Diagnosis, DoctorFacts } from './model';
+import { judgeTree, lookAtTree } from './tree';
+import { verdictOf } from './verdict';
+
+export type { Answer, CheckResult, Diagnosis, TreeReport } from './model';
+
+/** All checks, in the order in which they are shown. */
+export const CHECKS: readonly Check[] = [...USERS, ...NAMESPACES, ...MOUNTS, ...HOST];
+
+/** The answers to what was found; pure. */
+export function diagnosisOf(facts: DoctorFacts): Diagnosis {
+  const checks = CHECKS.flatMap(({ key, question, needed = false, look }): CheckResult[] => {
+    const finding = look(facts);
+    return finding === undefined ? [] : [{ key, question, needed, ...finding }];
+  });
+  return { caller: { ...facts.caller, container: facts.container ?? null }, checks, ...verdictOf(facts, checks) };
+}
+
+/**
+ * Tries everything.
+ *
+ * @param directory a tree that is to be looked at as well; without one the working directory says what its file system can
+ * @throws TreeError when it cannot be opened
+ */
+export async function diagnose(directory: string | undefined): Promise<Diagnosis> {
+  const tree = directory === undefined ? undefined : lookAtTree(directory);
+  const facts = await gatherFacts(tree?.path ?? realpathSync(process.cwd()));
+  const diagnosis = diagnosisOf(facts);
+  return tree === undefined ? diagnosis : { ...diagnosis, tree: judgeTree(tree, facts) };
+}

@@ -1,0 +1,182 @@
+// The doctor's answers are those of the kernel: each is compared with what a launch by the same user meets on the same host.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { hostMounts } from '../support/footprint';
+import { tsnspawn } from '../support/launcher';
+import { needs, only } from '../support/needs';
+import { type Host, withMounts, withUsers } from '../support/refusing';
+import { ownTree } from '../support/trees';
+import { OrdinaryUser } from '../support/users';
+
+const REASON = needs('root', 'namespaces', 'command:newuidmap', 'command:setpriv', 'command:unshare');
+const it = only(test, REASON);
+const itWithAttributes = only(test, REASON ?? needs('command:python3'));
+const scratch = mkdtempSync(join(tmpdir(), 'tsnspawn-doctor-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+interface Person {
+  readonly user: OrdinaryUser;
+  readonly tree: string;
+}
+
+const people = new Map<boolean, Person>();
+/** A user with or without subordinate ids, and a tree that is theirs: made at the first call. */
+function person(subordinate: boolean): Person {
+  const known = people.get(subordinate);
+  if (known !== undefined) return known;
+  const user = new OrdinaryUser({ subordinate });
+  const made = { user, tree: user.tree('busybox') };
+  people.set(subordinate, made);
+  return made;
+}
+
+/** What the doctor says on a host, once it is sure that a launch there goes as it says. */
+function diagnosis({ user, tree }: Person, host: Host = []) {
+  const { status, stdout, stderr } = user.tsnspawn(['doctor', '--json'], { host });
+  assert.is(stderr, '');
+  const said = JSON.parse(stdout);
+  assert.is(status, said.mode === 'none' ? 1 : 0);
+  if (said.mode === 'user-one-id') return said;
+  const launched = user.tsnspawn(['-qPD', tree, 'cat', '/proc/self/uid_map'], { host });
+  assert.is(launched.status, said.mode === 'none' ? 1 : 0, launched.stderr);
+  if (said.mode !== 'none') {
+    const sizes = [...launched.stdout.matchAll(/(\d+)$/gm)].map(([, size]) => Number(size));
+    assert.is(
+      sizes.reduce((sum, size) => sum + size, 0),
+      said.ids,
+      launched.stdout,
+    );
+  }
+  return said;
+}
+
+/** The worded answer of one check. */
+function answer(said: ReturnType<typeof diagnosis>, key: string): string {
+  const { answer: short, detail } = said.checks[key];
+  return `${short}: ${detail}`;
+}
+
+it('a user with subordinate ids has them all', () => {
+  const said = diagnosis(person(true));
+  assert.equal([said.mode, said.ids], ['user', 65537]);
+  assert.is(answer(said, 'map-helpers'), 'yes: a map of 65537 ids, tried');
+});
+
+it('a user without any has one id', () => {
+  const { user } = person(false);
+  const said = diagnosis(person(false));
+  assert.equal([said.mode, said.ids], ['user-one-id', 1]);
+  assert.match(answer(said, 'subordinate-ids'), new RegExp(`^no: none in .* for ${user.name} \\(${user.uid}\\)$`));
+  assert.match(
+    said.checks['subordinate-ids'].mend[0],
+    new RegExp(`^sudo usermod --add-subuids \\d+-\\d+ .* ${user.name}$`),
+  );
+});
+
+it('root needs none', () => {
+  const { status, stdout } = tsnspawn(['doctor', '--json']);
+  assert.is(status, 0);
+  assert.is(JSON.parse(stdout).mode, 'root');
+});
+
+it('newuidmap that is not there, is not set-id, or may not be: the launch has one id, and the doctor says why', () => {
+  const plain = join(scratch, 'newuidmap');
+  cpSync('/usr/bin/newuidmap', plain);
+  chmodSync(plain, 0o755);
+  const cases: readonly (readonly [Host, RegExp])[] = [
+    [withMounts('mount --bind /dev/null /usr/bin/newuidmap'), /^no: newuidmap not found in PATH$/],
+    [
+      withMounts(`mount --bind ${plain} /usr/bin/newuidmap`),
+      /^no: \/usr\/bin\/newuidmap neither set-id nor .*: newuidmap: /,
+    ],
+    [
+      withMounts('mount --bind /usr/bin /usr/bin; mount -o remount,bind,nosuid /usr/bin'),
+      /^no: the file system of \/usr\/bin\/newuidmap is mounted nosuid: newuidmap: /,
+    ],
+    [['setpriv', '--no-new-privs', '--'], /^no: the caller may gain no privileges .*: newuidmap: /],
+  ];
+  for (const [host, expected] of cases) {
+    const said = diagnosis(person(true), host);
+    assert.is(said.mode, 'user-one-id');
+    assert.match(answer(said, 'map-helpers'), expected);
+  }
+});
+
+it('user.max_user_namespaces=0 is named, with the command that raises it', () => {
+  const said = diagnosis(person(true), withUsers('echo 0 >/proc/sys/user/max_user_namespaces'));
+  assert.equal([said.mode, said.ids], ['none', 0]);
+  assert.is(answer(said, 'user-namespaces'), 'no: user.max_user_namespaces is 0');
+  assert.equal(said.checks['user-namespaces'].mend, ['sudo sysctl -w user.max_user_namespaces=15000']);
+  assert.match(said.summary, /^not possible \(user namespaces: user\.max_user_namespaces is 0\)$/);
+});
+
+it('a /proc that is partly covered refuses a new one, and what covers it is named', () => {
+  const host = withMounts('mount -t tmpfs none /proc/acpi; mount --bind /proc/sys /proc/sys');
+  const said = diagnosis(person(true), host);
+  assert.is(said.mode, 'none');
+  assert.is(answer(said, 'proc'), 'no: refused while /proc/acpi and /proc/sys are covered by other mounts');
+});
+
+it('a mount on a place of /proc that is made for mounts covers nothing', () => {
+  const said = diagnosis(person(true), withMounts('mount -t tmpfs none /proc/sys/fs/binfmt_misc'));
+  assert.equal([said.mode, answer(said, 'proc')], ['user', 'yes: PID namespace, proc']);
+});
+
+it('root of a user namespace around has what that has', () => {
+  const { user } = person(true);
+  const { status, stdout } = user.run(['unshare', '-Ur', ...user.command, 'doctor', '--json']);
+  const said = JSON.parse(stdout);
+  assert.equal([status, said.mode, said.ids, said.caller.initialUserNamespace], [0, 'user-one-id', 1, false]);
+});
+
+it('a tree is the user’s, or somebody else’s', () => {
+  const { user, tree } = person(true);
+  const own = JSON.parse(user.tsnspawn(['doctor', '--json', tree]).stdout).tree;
+  assert.equal([own.answer, own.owner, own.remembers], ['yes', { uid: user.uid, gid: user.gid }, false]);
+  const others = join(scratch, 'others');
+  mkdirSync(others);
+  chmodSync(scratch, 0o755);
+  const { detail } = JSON.parse(user.tsnspawn(['doctor', '--json', others]).stdout).tree;
+  assert.is(detail, 'it belongs to 0:0, who would be nobody in the guest');
+  const { status, stderr } = user.tsnspawn(['doctor', '/none']);
+  assert.equal([status, stderr], [1, 'tsnspawn: cannot open /none: No such file or directory\n']);
+});
+
+itWithAttributes('a tree that remembers its owners is known by its mark', () => {
+  const { user, tree } = person(false);
+  const mark = (call: string): void => void execFileSync('python3', ['-c', `import os, sys; os.${call}`, tree]);
+  mark('setxattr(sys.argv[1], "user.rootlesscontainers", b"")');
+  const said = JSON.parse(user.tsnspawn(['doctor', '--json', tree]).stdout).tree;
+  mark('removexattr(sys.argv[1], "user.rootlesscontainers")');
+  assert.equal([said.remembers, said.answer], [true, 'yes']);
+});
+
+it('nothing of what was tried stays', () => {
+  const { user } = person(true);
+  const before = [hostMounts(), readdirSync(user.home).sort()];
+  assert.is(user.tsnspawn(['doctor']).status, 0);
+  assert.equal([hostMounts(), readdirSync(user.home).sort()], before);
+  const tree = ownTree('busybox');
+  const inTree = readdirSync(tree).sort();
+  assert.is(tsnspawn(['doctor', tree]).status, 0);
+  assert.equal(readdirSync(tree).sort(), inTree);
+});
+
+it('in a guest it says that it is in one, and what is left there', () => {
+  const { user, tree } = person(true);
+  const [node = '', ...script] = user.command;
+  const binds = ['/usr', '/lib', '/lib64', '/etc/passwd'].map((path) => `--bind-ro=${path}`);
+  const guest = ['-qPD', tree, ...binds, `--bind-ro=${user.home}`, node, ...script, 'doctor', '--json'];
+  const { stdout, stderr } = user.tsnspawn(guest);
+  const said = JSON.parse(stdout || `"${stderr}"`);
+  assert.equal([said.caller.container, said.caller.uid, said.mode], ['tsnspawn', 0, 'none']);
+  assert.match(answer(said, 'proc'), /^no: refused while .*\/proc\/sys.* are covered by other mounts$/);
+  assert.equal(said.checks.proc.mend, ['SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes tsnspawn ...']);
+});
+
+test.run();
