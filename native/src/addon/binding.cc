@@ -286,6 +286,18 @@ Napi::Value networkNamespace(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), kind);
 }
 
+/// ownsNetwork() → whether this process's network namespace belongs to its user namespace
+Napi::Value ownsNetwork(const Napi::CallbackInfo& info) {
+  int network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  int owner = network < 0 ? -1 : ioctl(network, NS_GET_USERNS);
+  struct stat theirs, ours;
+  bool own = owner >= 0 && fstat(owner, &theirs) == 0 && stat("/proc/self/ns/user", &ours) == 0 &&
+             theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+  close(owner);
+  close(network);
+  return Napi::Boolean::New(info.Env(), own);
+}
+
 Napi::Value bytes(Napi::Env env, const unsigned char* start, const unsigned char* end) {
   return Napi::Buffer<uint8_t>::Copy(env, start, static_cast<size_t>(end - start));
 }
@@ -328,6 +340,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("limits", Napi::Function::New<limits>(env));
   exports.Set("interfaceName", Napi::Function::New<interfaceName>(env));
   exports.Set("networkNamespace", Napi::Function::New<networkNamespace>(env));
+  exports.Set("ownsNetwork", Napi::Function::New<ownsNetwork>(env));
   exports.Set("seccompFilter", Napi::Function::New<seccompFilter>(env));
   return exports;
 }

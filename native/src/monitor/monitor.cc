@@ -263,12 +263,13 @@ class Watch {
     if (sys::read(signals_, &info, sizeof info) != sizeof info) return;
     if (info.signal == SIGWINCH) console_.resize();
     int status;
-    // Only the guest's PID 1 is a child of the monitor; its namespace ends with it.
+    // Other children of the monitor only serve its network; the namespace ends with this one.
     if (pid_ > 0 && sys::wait(pid_, &status, WNOHANG) == pid_) {
       end_.status = (status >> 8) & 0xff;
       end_.signal = status & 0x7f;
       pid_ = 0;
     }
+    if (pid_ > 0 && context_.network.hasLostHelper()) sendEvent(wire::Event::kHelperLost);
   }
 
   /// Gives back what the host gave for this run of the plan.

@@ -56,9 +56,17 @@ long PortForwarder::start(const Plan& plan, const wire::Step& step, int inside, 
   step_ = &step;
   v4_ = guestAddress(inside, kInet);
   v6_ = guestAddress(inside, kInet6);
-  relay_ = startRelay(static_cast<const wire::Port*>(plan.data(step.s1)), step.n, netns, about);
-  if (relay_ < 0) return relay_;
+  if (long error = startRelay(plan, step, false, netns, about); error < 0) return error;
   return apply();
+}
+
+long PortForwarder::relay(const Plan& plan, const wire::Step& step, int netns, sys::Text<400>* about) {
+  return startRelay(plan, step, true, netns, about);
+}
+
+long PortForwarder::startRelay(const Plan& plan, const wire::Step& step, bool all, int netns, sys::Text<400>* about) {
+  relay_ = net::startRelay(static_cast<const wire::Port*>(plan.data(step.s1)), step.n, all, netns, about);
+  return relay_ < 0 ? relay_ : 0;
 }
 
 bool PortForwarder::refresh(int inside) {
@@ -91,6 +99,7 @@ void PortForwarder::stop() {
     }
   }
   relay_ = 0;
+  step_ = nullptr;
 }
 
 void removeTable(const Plan& plan, const wire::Step& step) {

@@ -35,6 +35,21 @@ long moveOut(int inside, int index, const char* name) {
   return netlink::ask(inside, request);
 }
 
+/// Opens the sockets that the monitor has in the guest's network namespace, and sends each of them, or what has gone wrong.
+long sendSockets(long guest, int to) {
+  auto send = [&](long fd) {
+    auto result = static_cast<int32_t>(fd < 0 ? fd : 0);
+    long sent = sys::sendMessage(to, &result, sizeof result, static_cast<int>(fd < 0 ? -1 : fd));
+    return sent < 0 ? sent : result;
+  };
+  // By a descriptor of the process (5.8): the host's /proc counts its id in another way.
+  sys::UniqueFd process(sys::invoke(__NR_pidfd_open, guest, 0));
+  if (!process.ok()) return send(process.error());
+  if (long error = sys::setns(process.get(), CLONE_NEWNET); error < 0) return send(error);
+  if (long error = send(netlink::open()); error < 0) return error;
+  return send(netlink::open(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR, SOCK_NONBLOCK));
+}
+
 /// Holds off other machines that make or remove the bridge of a zone: between the look whether it has ports and its removal
 /// somebody could become one.
 class ZoneLock {
@@ -138,21 +153,27 @@ void Network::comeBack() {
 /// Opens sockets in the guest's network namespace. They keep it after the guest's end, until undo().
 long Network::enter(long guest) {
   if (inside_.ok()) return 0;
-  sys::UniqueFd there(sys::invoke(__NR_pidfd_open, guest, 0));
-  if (!there.ok()) return there.error();
-  left_.reset(here());
-  if (!left_.ok()) return left_.error();
-  // By a descriptor of the process (5.8): the host's /proc counts its id in another way.
-  long error = sys::setns(there.get(), CLONE_NEWNET);
-  if (error == 0) {
-    inside_.reset(netlink::open());
-    addressChanges_.reset(netlink::open(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR, SOCK_NONBLOCK));
+  int ends[2];
+  if (long error = sys::socketPair(ends); error < 0) return error;
+  sys::UniqueFd mine(ends[0]), theirs(ends[1]);
+  // In a process of its own: where the host's network belongs to another user there is no way back from the guest's.
+  long child = sys::forkProcess();
+  if (child < 0) return child;
+  if (child == 0) sys::exit(sendSockets(guest, theirs.get()) < 0);
+  theirs.reset();
+  long error = 0;
+  sys::UniqueFd* const sockets[] = {&inside_, &addressChanges_};
+  for (sys::UniqueFd* to : sockets) {
+    int32_t result = -ECHILD;
+    to->reset(sys::receiveMessage(mine.get(), &result, sizeof result).fd);
+    if (!to->ok() && error == 0) error = result;
   }
-  comeBack();
-  if (error < 0) return error;
-  if (!inside_.ok()) return inside_.error();
-  return addressChanges_.ok() ? 0 : addressChanges_.error();
+  while (sys::wait(child, nullptr, 0) == -EINTR) {
+  }
+  return error;
 }
+
+long Network::there() const { return sys::ioctl(inside_.get(), SIOCGSKNS, 0L); }
 
 void Network::record(const wire::Step& step, long index) {
   trace_.links[trace_.count++] = {static_cast<uint32_t>(&step - plan_.steps()), static_cast<int32_t>(index)};
@@ -227,6 +248,7 @@ long Network::connect(const wire::Step& step, int index) {
 
 /// s0 = the interface of the host; s1 = name in the guest; s2 = macvlan or ipvlan; a = hardware address.
 long Network::makeShared(const wire::Step& step, long guest) {
+  if (long error = host(); error < 0) return error;
   if (long error = enter(guest); error < 0) return error;
   long parent = netlink::indexOf(host_.get(), plan_.text(step.s0));
   if (parent < 0) return parent;
@@ -261,6 +283,7 @@ long Network::makeShared(const wire::Step& step, long guest) {
 
 /// s0 = name on the host; s1 = name in the guest.
 long Network::moveIn(const wire::Step& step, long guest) {
+  if (long error = host(); error < 0) return error;
   if (long error = enter(guest); error < 0) return error;
   long index = netlink::indexOf(host_.get(), plan_.text(step.s0));
   if (index < 0) return index;
@@ -277,9 +300,58 @@ long Network::moveIn(const wire::Step& step, long guest) {
 
 long Network::forwardPorts(const wire::Step& step, long guest, sys::Text<400>* about) {
   if (long error = enter(guest); error < 0) return error;
-  sys::UniqueFd there(sys::ioctl(inside_.get(), SIOCGSKNS, 0L));
-  if (!there.ok()) return there.error();
-  return ports_.start(plan_, step, inside_.get(), there.get(), about);
+  sys::UniqueFd netns(there());
+  if (!netns.ok()) return netns.error();
+  return ports_.start(plan_, step, inside_.get(), netns.get(), about);
+}
+
+/// s1 = wire::Port, n of them.
+long Network::relayPorts(const wire::Step& step, long guest, sys::Text<400>* about) {
+  if (long error = enter(guest); error < 0) return error;
+  sys::UniqueFd netns(there());
+  if (!netns.ok()) return netns.error();
+  return ports_.relay(plan_, step, netns.get(), about);
+}
+
+/// s0, n, mode: net::Helper; for a program that does not configure the interface itself s1 = its name, a = IPv4 address and, in the
+/// upper half, the gateway, each byte in its place in memory, mode = bits of the network and,
+/// in the upper half, the largest packet, b = hardware address or 0.
+long Network::startHelper(const wire::Step& step, long guest, const char* pid, sys::Text<400>* about) {
+  if (long error = helper_.start(plan_, step, pid, about); error < 0) return error;
+  if (step.mode == 0) return 0;
+  if (long error = enter(guest); error < 0) return error;
+  return configure(step);
+}
+
+long Network::configure(const wire::Step& step) {
+  long index = netlink::indexOf(inside_.get(), plan_.text(step.s1));
+  if (index < 0) return index;
+  auto address = static_cast<uint32_t>(step.a), gateway = static_cast<uint32_t>(step.a >> 32);
+  netlink::Request up(RTM_NEWLINK, NLM_F_ACK);
+  auto* link = up.body<ifinfomsg>();
+  link->ifi_index = static_cast<int>(index);
+  link->ifi_flags = link->ifi_change = kUp;
+  up.put(IFLA_MTU, step.mode >> 16);
+  putAddress(up, step.b);
+  if (long error = netlink::ask(inside_.get(), up); error < 0) return error;
+
+  netlink::Request number(RTM_NEWADDR, kNew);
+  *number.body<ifaddrmsg>() = {net::kInet, static_cast<uint8_t>(step.mode & 0xff), 0, RT_SCOPE_UNIVERSE,
+                               static_cast<uint32_t>(index)};
+  number.put(IFA_LOCAL, address);
+  number.put(IFA_ADDRESS, address);
+  if (long error = netlink::ask(inside_.get(), number); error < 0) return error;
+
+  netlink::Request route(RTM_NEWROUTE, kNew);
+  auto* way = route.body<rtmsg>();
+  way->rtm_family = net::kInet;
+  way->rtm_table = RT_TABLE_MAIN;
+  way->rtm_protocol = RTPROT_BOOT;
+  way->rtm_scope = RT_SCOPE_UNIVERSE;
+  way->rtm_type = RTN_UNICAST;
+  route.put(RTA_GATEWAY, gateway);
+  route.put(RTA_OIF, static_cast<uint32_t>(index));
+  return netlink::ask(inside_.get(), route);
 }
 
 void Network::heedAddresses() {
@@ -301,6 +373,8 @@ void Network::publish() {
 }
 
 void Network::undo(bool last) {
+  // The relay's end waits for every child of the monitor.
+  helper_.stop();
   ports_.stop();
   undoNetwork(plan_, trace_, inside_.get(), last);
   trace_.count = 0;

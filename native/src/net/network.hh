@@ -3,6 +3,7 @@
 #pragma once
 
 #include "net/forward.hh"
+#include "net/helper.hh"
 #include "plan/plan.hh"
 #include "sys/kernel.hh"
 
@@ -34,6 +35,9 @@ class Network {
   long makeShared(const wire::Step& step, long guest);
   long moveIn(const wire::Step& step, long guest);
   long forwardPorts(const wire::Step& step, long guest, sys::Text<400>* about);
+  long relayPorts(const wire::Step& step, long guest, sys::Text<400>* about);
+  /// `pid`: the guest's first process as /proc of the host counts.
+  long startHelper(const wire::Step& step, long guest, const char* pid, sys::Text<400>* about);
 
   /// Tells the supervisor what there is to undo.
   void publish();
@@ -43,11 +47,16 @@ class Network {
   /// A descriptor that can be read when heedAddresses() is to be called, or -1.
   int addressChanges() const { return !ports_.active() ? -1 : pause_.ok() ? pause_.get() : addressChanges_.get(); }
   void heedAddresses();
+  /// Whether the program has ended that gives the guest its network.
+  bool hasLostHelper() { return helper_.hasEnded(); }
 
  private:
   long host();
   long here();
   long enter(long guest);
+  /// The guest's network namespace, or -errno.
+  long there() const;
+  long configure(const wire::Step& step);
   void record(const wire::Step& step, long index);
   long connect(const wire::Step& step, int index);
 
@@ -55,6 +64,7 @@ class Network {
   NetworkTrace trace_{};
   sys::UniqueFd host_, inside_, addressChanges_;
   sys::UniqueFd pause_;  // a timer; while it runs nothing is heeded
-  sys::UniqueFd left_;   // the namespace of this process, while it is in another one
+  sys::UniqueFd left_;   // the namespace of this process, while the guest is born in another one
   net::PortForwarder ports_;
+  net::Helper helper_;
 };

@@ -22,11 +22,12 @@ struct Listener {
   uint16_t family, guestPort, udp;
 };
 
+constexpr uint8_t kAny[16] = {};
 constexpr uint8_t kLoopback4[] = {127, 0, 0, 1};
 constexpr uint8_t kLoopback6[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 
 /// A listening socket, or -errno.
-long listenOn(const wire::Port& port, uint16_t family) {
+long listenOn(const wire::Port& port, uint16_t family, bool all) {
   constexpr int kReuseAddress = 2, kIpv6 = 41, kIpv6Only = 26, kBacklog = 128;
   sys::UniqueFd socket(
       sys::invoke(__NR_socket, family, (port.udp ? SOCK_DGRAM : kStream) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -35,7 +36,7 @@ long listenOn(const wire::Port& port, uint16_t family) {
   // Connections of a machine that has just ended are no hindrance. Not for UDP, where it would let two take the same port.
   if (!port.udp) sys::invoke(__NR_setsockopt, socket.get(), SOL_SOCKET, kReuseAddress, &on, sizeof on);
   if (family == kInet6) sys::invoke(__NR_setsockopt, socket.get(), kIpv6, kIpv6Only, &on, sizeof on);
-  SocketAddress address(family, family == kInet ? kLoopback4 : kLoopback6, port.host);
+  SocketAddress address(family, all ? kAny : family == kInet ? kLoopback4 : kLoopback6, port.host);
   if (long error = sys::invoke(__NR_bind, socket.get(), &address, address.size()); error < 0) return error;
   if (!port.udp)
     if (long error = sys::invoke(__NR_listen, socket.get(), kBacklog); error < 0) return error;
@@ -195,13 +196,13 @@ void closeOthers(const Listener* listeners, unsigned count, int netns) {
 
 }  // namespace
 
-long startRelay(const wire::Port* ports, unsigned count, int netns, sys::Text<400>* about) {
+long startRelay(const wire::Port* ports, unsigned count, bool all, int netns, sys::Text<400>* about) {
   Listener listeners[kMaxListeners];
   unsigned n = 0;
   long error = 0;
   for (unsigned i = 0; i < count && error == 0; i++) {
     for (uint16_t family : kFamilies) {
-      long fd = listenOn(ports[i], family);
+      long fd = listenOn(ports[i], family, all);
       if (fd >= 0) {
         listeners[n++] = {static_cast<int>(fd), family, ports[i].guest, ports[i].udp};
       } else if (!hasNoLoopback(fd)) {

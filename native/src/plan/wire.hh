@@ -86,6 +86,8 @@ enum class Op : uint16_t {
   kSysctl,
   kPutFile,
   kRemoveFile,
+  kUserNetwork,
+  kRelayPorts,
   kCount,
 };
 
@@ -157,6 +159,7 @@ enum class Event : uint32_t {
   kExited,     // a = exit status, b = signal (one of them 0), c = Cause
   kRebooting,  // the guest asked for a reboot and is started again
   kNetwork,  // text: a NetworkTrace; with a socket in the guest's network namespace, where there is something to undo in it
+  kHelperLost,  // the program that gives the guest its network has ended
 };
 
 /// Who has ended the guest.

@@ -113,6 +113,8 @@ long makeVeth(Context&, const wire::Step&);
 long makeSharedInterface(Context&, const wire::Step&);
 long moveInterface(Context&, const wire::Step&);
 long forwardPorts(Context&, const wire::Step&);
+long relayPorts(Context&, const wire::Step&);
+long startHelper(Context&, const wire::Step&);
 long writeCgroup(Context&, const wire::Step&);
 long limitDevices(Context&, const wire::Step&);
 long registerMachine(Context&, const wire::Step&);
@@ -137,6 +139,8 @@ void removeWorkDirectories();
 void removeTempDirectory(const Plan&, const wire::Step&);
 /// A descriptor of Context::proc, or -errno.
 long ownProc(Context&);
+/// A process as the host counts: the monitor knows it by the number of its own namespace. 0 or -errno.
+long hostPid(long pid, sys::Text<24>& out);
 /// Puts the process into the cgroup of the step.
 long enterCgroup(const Context&, const wire::Step&, long pid);
 

@@ -47,3 +47,13 @@ long moveInterface(Context& context, const wire::Step& step) {
 long forwardPorts(Context& context, const wire::Step& step) {
   return context.network.forwardPorts(step, context.guest, &context.about);
 }
+
+long relayPorts(Context& context, const wire::Step& step) {
+  return context.network.relayPorts(step, context.guest, &context.about);
+}
+
+long startHelper(Context& context, const wire::Step& step) {
+  sys::Text<24> pid;
+  if (long error = hostPid(context.guest, pid); error < 0) return error;
+  return context.network.startHelper(step, context.guest, pid.c_str(), &context.about);
+}

@@ -33,7 +33,16 @@ long runCommand(const char* const* argv, bool silent, int lifeline) {
   return status == 0 ? 0 : (status >> 8) == 127 ? -ENOENT : -EREMOTEIO;
 }
 
-/// The guest's PID 1 as the host counts: the monitor knows it by the number of its own namespace.
+/// The list of `n` words from `first` on.
+bool readWords(const char* first, uint64_t n, const char** words) {
+  if (n >= kMaxWords) return false;
+  for (uint64_t i = 0; i < n; i++, first = Plan::next(first)) words[i] = first;
+  words[n] = nullptr;
+  return true;
+}
+
+}  // namespace
+
 long hostPid(long pid, sys::Text<24>& out) {
   sys::UniqueFd handle(sys::invoke(__NR_pidfd_open, pid, 0));
   if (!handle.ok()) return handle.error();
@@ -55,16 +64,6 @@ long hostPid(long pid, sys::Text<24>& out) {
   }
   return -ESRCH;
 }
-
-/// The list of `n` words from `first` on.
-bool readWords(const char* first, uint64_t n, const char** words) {
-  if (n >= kMaxWords) return false;
-  for (uint64_t i = 0; i < n; i++, first = Plan::next(first)) words[i] = first;
-  words[n] = nullptr;
-  return true;
-}
-
-}  // namespace
 
 /// s0, n = command line, in which word b is the guest's PID 1; s1, a = command line of signOff(); kOptional.
 long registerMachine(Context& context, const wire::Step& step) {

@@ -68,6 +68,8 @@ constexpr Function kFunctions[] = {
     setParameter,
     putFile,
     removeFile,
+    startHelper,
+    relayPorts,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

@@ -83,6 +83,9 @@ long actAs(Context&, const wire::Step& step) {
 
 /// The guest's first process lets the monitor do what only that may: the late steps.
 long awaitMonitor(Context& context, const wire::Step&) {
+  // A program that is to give this process a network finds its namespaces in /proc, where a process whose credentials have changed
+  // shows them to who has CAP_SYS_PTRACE only. There is nobody else in the guest yet.
+  sys::prctl(PR_SET_DUMPABLE, 1);
   GuestReport report{GuestMessage::kAwaiting, 0, 0, {}};
   if (long error = sys::sendMessage(context.toMonitor, &report, sizeof report); error < 0) return error;
   char go;

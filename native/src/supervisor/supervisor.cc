@@ -105,6 +105,10 @@ class Supervisor {
         memcpy(&network_, message.text, sizeof network_);
         inside_.reset(received.fd);
         break;
+      case wire::Event::kHelperLost:
+        say(Line("Container ").add(what_.machine).add(" has lost its network: the program that gave it has ended."),
+            true);
+        break;
       case wire::Event::kExited:
         ended_ = true;
         end_ = message;
@@ -236,7 +240,7 @@ class Supervisor {
     line.add("\n");
     if (always || !what_.quiet) sys::writeAll(2, line.c_str(), line.size());
   }
-  void say(Line&& line) { say(line); }
+  void say(Line&& line, bool always = false) { say(line, always); }
 
   const Plan& plan_;
   const wire::Supervision& what_;

@@ -107,7 +107,7 @@ export class StepError extends TsnspawnError {
     const { name, text } = describeErrno(errno);
     const hint = hintFor(step, name, path);
     const option = optionOf(step);
-    super(`cannot ${stepInWords(step, path)}: ${reasonFor(step, name) ?? text}`, {
+    super(`cannot ${stepInWords(step, path)}: ${reasonFor(step, name, path) ?? text}`, {
       code: name,
       syscall: step.op,
       ...(path === undefined || path === '' ? {} : { path }),

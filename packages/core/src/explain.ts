@@ -55,6 +55,10 @@ export function optionOf(step: FailedStep): string | undefined {
       return '--network-namespace-path';
     case 'moveInterface':
       return '--network-interface';
+    case 'userNetwork':
+      return '--network-veth';
+    case 'relayPorts':
+      return '--port';
     case 'sharedInterface':
       return `--network-${step.kind}`;
     default:
@@ -91,6 +95,9 @@ export function stepInWords(step: FailedStep, about?: string): string {
       const name = step.guest === step.host ? '' : ` as ${step.guest}`;
       return `move the interface ${step.host} into the container${name}`;
     }
+    case 'userNetwork':
+      return `connect the container through ${quoted(step.command[0] ?? '')}`;
+    case 'relayPorts':
     case 'forwardPorts': {
       const ports = step.ports.map(({ protocol, host, guest }) => `${protocol}:${host}:${guest}`);
       return about === undefined || about === ''
@@ -234,10 +241,20 @@ export function mapInWords(maps: readonly IdMap[]): string {
 }
 
 /** Why the step failed, where the system's own text for the errno would mislead; else undefined. */
-export function reasonFor(step: FailedStep, errno: string): string | undefined {
+export function reasonFor(step: FailedStep, errno: string, about?: string): string | undefined {
   if (step.op === 'lookupUser' && errno === 'ESRCH') return 'no such user';
+  if (step.op === 'userNetwork' && errno === 'EREMOTEIO') return saidBy(about ?? '') ?? 'it ended without a word';
   if (step.op === 'requireNamespacedReboot') return 'this kernel does not confine it to PID namespaces';
   return undefined;
+}
+
+/** What a program has written, in one line; without what is about its own log, and the time that it writes before a line. */
+function saidBy(text: string): string | undefined {
+  const lines = text
+    .split('\n')
+    .map((line) => line.replace(/^\d+\.\d+: /, '').trim())
+    .filter((line) => line !== '' && !/ to syslog$|^WARNING: Support for seccomp/.test(line));
+  return lines.length === 0 ? undefined : lines.join('; ');
 }
 
 /** Steps that make one: ENOSPC is no matter of disks there. */
@@ -277,7 +294,9 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
       return interfaceHint(step, errno);
     case 'forwardPorts':
       if (errno === 'EIO') return 'nft refused the rules, see above: is nf_tables in this kernel?';
-      return errno === 'EADDRINUSE' ? 'a program of the host listens there, or another machine has it' : undefined;
+      return portHint(errno);
+    case 'relayPorts':
+      return portHint(errno);
     case 'cgroupWrite':
       if (errno === 'ENOENT') return 'this kernel, or the set-up of its controllers, does not have it';
       if (errno === 'EBUSY') return 'a cgroup with processes of its own cannot hand controllers down';
@@ -395,6 +414,11 @@ function readOnlyHint(target: string, errno: string): string | undefined {
   return errno === 'EROFS'
     ? `${target} does not exist and the tree is read-only: make the mount point first`
     : undefined;
+}
+
+function portHint(errno: string): string | undefined {
+  if (errno === 'EACCES') return 'ports below net.ipv4.ip_unprivileged_port_start are for root: take a higher one';
+  return errno === 'EADDRINUSE' ? 'a program of the host listens there, or another machine has it' : undefined;
 }
 
 type InterfaceStep = Extract<Step, { op: 'veth' | 'sharedInterface' | 'moveInterface' }>;

@@ -133,6 +133,9 @@ export interface Owner {
   readonly gid: number;
 }
 
+/** Programs that speak for a guest on the host through ordinary sockets: pasta(1), slirp4netns(1). */
+export type HelperKind = 'pasta' | 'slirp4netns';
+
 /** What of the host's network matters to a launch that asks for one. */
 export interface NetworkFacts {
   /** the interfaces in the launcher's network namespace */
@@ -147,6 +150,12 @@ export interface NetworkFacts {
   readonly routes?: boolean | undefined;
   /** absolute path of nft(8) */
   readonly nft?: string | undefined;
+  /** the network belongs to the caller's user namespace, whose root may change it. Looked for where that is not the host's root */
+  readonly own?: boolean | undefined;
+  /** absolute paths of the programs that give a guest a network without the host's root; looked for like `own` */
+  readonly helpers?: { readonly [kind in HelperKind]?: string | undefined } | undefined;
+  /** ports below it are for root: ip(7), ip_unprivileged_port_start. Looked for like `own` */
+  readonly firstPort?: number | undefined;
 }
 
 /** `size` ids from `first` on. */

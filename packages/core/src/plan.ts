@@ -111,6 +111,25 @@ export type Step =
       readonly rules4: string;
       readonly rules6: string;
     }
+  /** Host side, or late: run the program `command[0]`, which gives the guest a network through ordinary sockets of the host. `%` in the
+   *  other words is the guest's first process as /proc of the host counts. It ends with the guest. */
+  | {
+      readonly op: 'userNetwork';
+      readonly command: readonly string[];
+      /** it only makes the interface, says that it is ready on descriptor 3, and the monitor configures it; without this the program
+       *  does, and goes into the background then */
+      readonly configure?: {
+        readonly interface: string;
+        /** IPv4 addresses */
+        readonly address: string;
+        readonly prefix: number;
+        readonly gateway: string;
+        readonly mtu: number;
+        readonly hardwareAddress?: string;
+      };
+    }
+  /** Relay what comes to these ports of the host, at any of its addresses, to the guest. */
+  | { readonly op: 'relayPorts'; readonly ports: readonly PortForward[] }
   /** Write files of a cgroup, in their order, those that exist; that none does is a failure. `property`: what asked for it. */
   | {
       readonly op: 'cgroupWrite';

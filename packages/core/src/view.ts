@@ -15,7 +15,7 @@ import { imageEntries } from './view/image';
 import { journalEntries } from './view/journal';
 import { procCovers, procEntry, procReadOnly, sysEntries } from './view/kernel';
 import { limitsOf, requireDescriptors } from './view/limits';
-import type { ContainerView, Entry, PayloadView, ResourceView, UnitView, UsersView } from './view/model';
+import type { ContainerView, Entry, HelperView, PayloadView, ResourceView, UnitView, UsersView } from './view/model';
 import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
 import { networkOf } from './view/network';
@@ -48,6 +48,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
   const unit = unitOf(spec, host, machine);
   const resources = resourcesIn(unit, spec, host);
   const readOnly = root.readOnly && spec.volatile !== 'yes';
+  const network = networkOf(spec, host, machine);
   const warnings: string[] = [];
   const warn = (text: string): void => void warnings.push(text);
   warnOfOwner(tree, users, warn);
@@ -61,7 +62,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     entries: [
       ...rootEntries(spec, tree),
       ...imageEntries(spec, tree),
-      ...entriesOf(spec, host, tree, { machine, users, payload, readOnly, warn }),
+      ...entriesOf(spec, host, tree, { machine, users, payload, readOnly, helper: network.helper, warn }),
     ],
     cgroup: cgroupLayout(spec, host, tree, payload),
     ...(resources === undefined ? {} : { resources }),
@@ -76,7 +77,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     procReadOnly: procReadOnly(spec, payload),
     sharedNamespaces: sharedNamespaces(spec, payload),
     ...(spec.selinuxApiContext === undefined ? {} : { apiLabel: spec.selinuxApiContext }),
-    network: networkOf(spec, host, machine),
+    network,
     privileges: privilegesOf(spec, host, users),
     limits: limitsOf(spec, host),
     ...(spec.oomScoreAdjust === undefined ? {} : { oomScoreAdjust: spec.oomScoreAdjust }),
@@ -97,9 +98,14 @@ function entriesOf(
   spec: ContainerSpec,
   host: HostFacts,
   tree: TreeFacts,
-  places: Places & { readonly payload: PayloadView; readonly readOnly: boolean; readonly warn: (text: string) => void },
+  places: Places & {
+    readonly payload: PayloadView;
+    readonly readOnly: boolean;
+    readonly helper: HelperView | undefined;
+    readonly warn: (text: string) => void;
+  },
 ): Entry[] {
-  const files = { spec, host, writable: !places.readOnly, warn: places.warn };
+  const files = { spec, host, helper: places.helper, writable: !places.readOnly, warn: places.warn };
   return [
     procEntry(),
     ...sysctlEntries(spec),

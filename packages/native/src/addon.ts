@@ -159,6 +159,8 @@ export interface Addon {
   limits(pid: number): readonly number[];
   interfaceName(name: string): string | undefined;
   networkNamespace(path: string): 'network' | 'missing' | 'denied' | 'other';
+  /** whether this process's network namespace belongs to its user namespace */
+  ownsNetwork(): boolean;
   saveTerminal(): void;
   restoreTerminal(): void;
   seccompFilter(name: string): Buffer;

@@ -5,7 +5,9 @@ export const NETWORK_MANUAL = {
 The container has a network of its own, with nothing but the loopback interface in it, and may configure it: it keeps \`CAP_NET_ADMIN\`. Without this option, and without the others here that imply it, the container shares the network of the host.`,
 
   'network-veth': `
-A virtual cable between host and container: *host0* in the container, *ve-MACHINE* on the host, cut to what fits into the name of an interface. The hardware addresses follow from machine id and name, so they stay the same. Implies \`--private-network\`.`,
+A virtual cable between host and container: *host0* in the container, *ve-MACHINE* on the host, cut to what fits into the name of an interface. The hardware addresses follow from machine id and name, so they stay the same. Implies \`--private-network\`.
+
+Without root there is no end on the host: pasta(1) or else slirp4netns(1), where it is installed, makes *host0* and speaks for the container on the host. The interface is configured from the start, by DHCP too. What is sent to the gateway arrives at the loopback of the host. The other options that make interfaces are refused.`,
 
   'network-veth-extra': `
 One more virtual cable, *HOST* on the host and *GUEST*, by default the same name, in the container. May be given several times. Implies \`--private-network\`.`,
@@ -29,5 +31,5 @@ Moves the interface *HOST* of the host into the container, by default under the 
 Joins an existing network namespace, a file as ip-netns(8) makes it in */run/netns*. Cannot be combined with options that would make interfaces.`,
 
   port: `
-Forwards a port of the host to the container: *HOST* is the port on the host, *GUEST*, by default the same, in the container, both from 1 to 65535; tcp unless \`udp:\` stands before. Needs a network of the container's own. The rules follow the address that the container takes, and go with it; 127.0.0.1 and ::1 of the host lead there as well. Needs nft(8) on the host. A port that is in use, or given twice, is an error. May be given several times.`,
+Forwards a port of the host to the container: *HOST* is the port on the host, *GUEST*, by default the same, in the container, both from 1 to 65535; tcp unless \`udp:\` stands before. Needs a network of the container's own. The rules follow the address that the container takes, and go with it; 127.0.0.1 and ::1 of the host lead there as well. Needs nft(8) on the host. Without root it needs no nft(8) but \`--network-veth\`, and the container sees its own address as the peer. A port that is in use, or given twice, is an error. May be given several times.`,
 } as const;

@@ -272,7 +272,8 @@ function lowerEntry(
     }
     case 'guest': {
       const { source, recursive, flags } = entry;
-      return [{ op: 'bind', source, target: path, recursive, flags, ...onlyTrue(entry, 'optional') }];
+      const how = { ...onlyTrue(entry, 'optional'), ...onlyTrue(entry, 'nofollow'), ...onlyTrue(entry, 'try') };
+      return [{ op: 'bind', source, target: path, recursive, flags, ...how }];
     }
     case 'directory':
       return [{ op: 'mkdir', path, mode: entry.mode }];

@@ -3,6 +3,7 @@
 
 import type { Step } from '../plan';
 import type { NetworkView, Veth } from '../view/model';
+import { helperStep } from './helper';
 import { portRules } from './ports';
 
 export interface NetworkSteps {
@@ -12,16 +13,23 @@ export interface NetworkSteps {
 
 /** @param table name of the machine's nftables table, unique on this host */
 export function lowerNetwork(network: NetworkView, table: string): NetworkSteps {
-  const { namespace, veths, shared, moved, ports, nft } = network;
+  const { namespace, veths, shared, moved, helper } = network;
   return {
     outer: typeof namespace === 'string' ? [] : [{ op: 'joinNetwork', path: namespace.path }],
     host: [
       ...veths.map(vethStep),
       ...shared.map((link): Step => ({ op: 'sharedInterface', ...link })),
       ...moved.map((pair): Step => ({ op: 'moveInterface', ...pair })),
-      ...(nft === undefined ? [] : [{ op: 'forwardPorts', nft, table, ports, ...portRules(network) } as const]),
+      ...(helper === undefined ? [] : [helperStep(helper)]),
+      ...portSteps(network, table),
     ],
   };
+}
+
+function portSteps(network: NetworkView, table: string): Step[] {
+  const { nft, ports } = network;
+  if (nft !== undefined) return [{ op: 'forwardPorts', nft, table, ports, ...portRules(network) }];
+  return ports.length === 0 ? [] : [{ op: 'relayPorts', ports }];
 }
 
 function vethStep({ bridge, ...veth }: Veth): Step {

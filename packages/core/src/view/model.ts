@@ -1,7 +1,7 @@
 // ContainerView: what the guest is to see and to be, as plain data. It says nothing about how a kernel gets there; that is
 // what the lowerings are for.
 
-import type { DeviceRule, IdRange, InitKind, Rlimit } from '../facts';
+import type { DeviceRule, HelperKind, IdRange, InitKind, Rlimit } from '../facts';
 import type {
   Bytes,
   ConsoleMode,
@@ -133,6 +133,9 @@ export type Entry =
       readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
       readonly optional?: boolean;
+      /** a symbolic link at the path is left alone */
+      readonly nofollow?: boolean;
+      readonly try?: boolean;
     }
   /** one top directory of sysfs, where /sys itself is only a skeleton */
   | { readonly kind: 'sysfs'; readonly path: string; readonly part: string; readonly flags: readonly MountFlag[] }
@@ -315,6 +318,17 @@ export interface SharedInterface extends InterfacePair {
   readonly address?: string;
 }
 
+/** A program that gives the guest a network. */
+export interface HelperView {
+  readonly kind: HelperKind;
+  /** absolute path */
+  readonly program: string;
+  /** hardware address of the guest's interface; absent: a random one */
+  readonly address?: string;
+  /** the guest asks the helper after names, which asks the host's own resolver */
+  readonly forwardsNames: boolean;
+}
+
 export interface NetworkView {
   /** the host's own, a new one, or an existing one that is joined */
   readonly namespace: 'host' | 'new' | { readonly path: string };
@@ -322,8 +336,10 @@ export interface NetworkView {
   readonly shared: readonly SharedInterface[];
   readonly moved: readonly InterfacePair[];
   readonly ports: readonly PortForward[];
-  /** absolute path of nft(8), where there are ports */
+  /** absolute path of nft(8), where there are ports and the monitor may set rules */
   readonly nft?: string;
+  /** gives the guest the interface host0 without the host's root */
+  readonly helper?: HelperView;
 }
 
 export interface ContainerView {

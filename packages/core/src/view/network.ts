@@ -6,9 +6,8 @@ import type { HostFacts, NetworkFacts } from '../facts';
 import type { ContainerSpec, InterfacePair, NetworkSpec } from '../spec';
 import { hardwareAddress, linkName } from './link-names';
 import type { ContainerView, NetworkView, SharedInterface, Veth } from './model';
+import { GUEST_VETH, mayChangeNetwork, userNetworkOf } from './user-network';
 
-/** The guest's end of the cable of --network-veth. */
-const GUEST_VETH = 'host0';
 /** What the monitor keeps in mind has a fixed size: native/src/net/network.hh. */
 const MAX_INTERFACES = 64;
 /** Each is listened on in two families, and a process has 1024 descriptors at first: native/src/net/relay.cc. */
@@ -32,6 +31,8 @@ function hasInterfaces({ veth, vethExtra, macvlan, ipvlan, interfaces }: Network
 export function networkOf(spec: ContainerSpec, host: HostFacts, machine: string): NetworkView {
   const { network } = spec;
   const facts = host.network ?? NOTHING;
+  requireFewPorts(network);
+  if (!mayChangeNetwork(host)) return userNetworkOf(spec, host, facts, machine);
   const ports = portsOf(network, facts);
   if (network.namespacePath !== undefined) return { ...joined(network.namespacePath, facts), ...ports };
   const veths = vethsOf(network, facts, machine);
@@ -43,7 +44,7 @@ export function networkOf(spec: ContainerSpec, host: HostFacts, machine: string)
 
 /** What will not work as one might think, and is no error. */
 export function networkWarnings({ network }: ContainerView, host: HostFacts): string[] {
-  if (network.ports.length === 0 || host.network?.routes !== false) return [];
+  if (network.nft === undefined || host.network?.routes !== false) return [];
   return ['the forwarded ports can be reached from this host only: other machines need net.ipv4.ip_forward=1'];
 }
 
@@ -64,7 +65,6 @@ function joined(path: string, facts: NetworkFacts): Omit<NetworkView, 'ports' | 
 function portsOf({ ports }: NetworkSpec, { nft }: NetworkFacts): Pick<NetworkView, 'ports' | 'nft'> {
   const option = '--port';
   if (ports.length === 0) return { ports };
-  if (ports.length > MAX_PORTS) throw new UsageError(`--port: more than ${MAX_PORTS} ports`, { option });
   if (nft === undefined) {
     throw new NetworkError('--port: there is no nft program on the host', {
       option,
@@ -73,6 +73,11 @@ function portsOf({ ports }: NetworkSpec, { nft }: NetworkFacts): Pick<NetworkVie
     });
   }
   return { ports, nft };
+}
+
+function requireFewPorts({ ports }: NetworkSpec): void {
+  if (ports.length <= MAX_PORTS) return;
+  throw new UsageError(`--port: more than ${MAX_PORTS} ports`, { option: '--port' });
 }
 
 /** The pair with the interface of the host by the name that the kernel shows. */

@@ -2,7 +2,8 @@
 
 import type { HostFacts, ResolverFile } from '../facts';
 import type { ContainerSpec } from '../spec';
-import type { Entry } from './model';
+import type { Entry, HelperView } from './model';
+import { helperResolver } from './user-network';
 
 export const RESOLV_CONF = '/etc/resolv.conf';
 
@@ -18,6 +19,8 @@ export const RESOLVER_FILES: Readonly<Record<ResolverFile, string>> = {
 export interface FileSetting {
   readonly spec: ContainerSpec;
   readonly host: HostFacts;
+  /** what gives the guest its network */
+  readonly helper?: HelperView | undefined;
   /** /etc of the guest can be written to */
   readonly writable: boolean;
   readonly warn: (text: string) => void;
@@ -29,6 +32,7 @@ export function resolverEntries(setting: FileSetting): Entry[] {
   const path = RESOLV_CONF;
   const auto = spec.resolvConf === 'auto';
   if (auto && isMounted(spec, path)) return [];
+  if (auto && setting.helper !== undefined) return helperEntries(setting, setting.helper);
   const mode = auto ? automatic(spec, host, writable) : spec.resolvConf;
   const may = auto ? ({ try: true } as const) : {};
   const option = `--resolv-conf=${mode}`;
@@ -47,6 +51,19 @@ export function resolverEntries(setting: FileSetting): Entry[] {
   if (act === 'bind') return [boundFile(path, source, auto ? { nofollow: true, try: true } : { coverLink: true })];
   if (!auto && !writable) return leftAlone(warn, option, path);
   return [{ kind: 'put', path, mode: 0o644, content, ...(act === 'replace' ? { replace: true } : {}), ...may }];
+}
+
+/** A copy of the host's, with servers that the guest can reach. */
+function helperEntries({ host, writable }: FileSetting, helper: HelperView): Entry[] {
+  const content = helperResolver(helper, host.resolver?.host ?? '');
+  if (content === '') return [];
+  const [path, mode] = [RESOLV_CONF, 0o644];
+  if (writable) return [{ kind: 'put', path, mode, content, try: true }];
+  const source = '/run/host/resolv.conf';
+  return [
+    { kind: 'file', path: source, mode, content: { bytes: content } },
+    { kind: 'guest', path, source, recursive: false, flags: ['ro', 'nosuid', 'nodev'], nofollow: true, try: true },
+  ];
 }
 
 /** What systemd-nspawn does when nothing was said. */

@@ -80,6 +80,8 @@ export const OPS: readonly Op[] = [
   'sysctl',
   'putFile',
   'removeFile',
+  'userNetwork',
+  'relayPorts',
 ];
 
 /** wire::StepFlag. */
@@ -179,6 +181,21 @@ export function fieldsOf(step: Step, heap: Heap, filters: (filter: SeccompFilter
       r.n = step.ports.length;
       r.s[1] = heap.append(portRecords(step.ports));
       r.s[2] = heap.list([step.table, step.chains, rulesOf(step.table, step.rules4), rulesOf(step.table, step.rules6)]);
+      return r;
+    case 'userNetwork':
+      r.n = step.command.length;
+      r.s[0] = heap.list(step.command);
+      if (step.configure !== undefined) {
+        const { address, gateway, prefix, mtu } = step.configure;
+        r.mode = prefix | (mtu << 16);
+        r.s[1] = heap.text(step.configure.interface);
+        r.a = { low: ipv4Address(address), high: ipv4Address(gateway) };
+        r.b = hardwareAddress(step.configure.hardwareAddress);
+      }
+      return r;
+    case 'relayPorts':
+      r.n = step.ports.length;
+      r.s[1] = heap.append(portRecords(step.ports));
       return r;
     case 'cgroupWrite':
       if (typeof step.cgroup === 'string') r.from = heap.slot(step.cgroup);
@@ -470,6 +487,11 @@ function mountFlags(flags: readonly MountFlag[]): number {
 /** Six bytes as a number, the first one lowest; 0: none. */
 function hardwareAddress(text: string | undefined): number {
   return (text ?? '').split(':').reduceRight((value, byte) => value * 256 + Number.parseInt(byte || '0', 16), 0);
+}
+
+/** Four bytes as a number, the first one lowest. */
+function ipv4Address(text: string): number {
+  return text.split('.').reduceRight((value, byte) => value * 256 + Number(byte), 0);
 }
 
 /** wire::Port. */

@@ -1,12 +1,11 @@
 // The host's network, for a launch that asks for interfaces, ports or another network namespace.
 
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import type { ContainerSpec, NetworkFacts } from '@tsnspawn/core';
+import type { ContainerSpec, HostFacts, NetworkFacts } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
+import { program } from './rootless';
 
 /** Facts about the network namespace that this process is in, as far as the launch needs them. */
-export function probeNetwork({ network }: ContainerSpec): NetworkFacts {
+export function probeNetwork({ network }: ContainerSpec, { rootless }: HostFacts): NetworkFacts {
   const native = addon();
   // not /sys/class/net, which shows the namespace of whoever mounted it
   const table = native.readText('/proc/self/net/dev') ?? '';
@@ -29,21 +28,18 @@ export function probeNetwork({ network }: ContainerSpec): NetworkFacts {
     ...(id !== undefined && /^[0-9a-f]{32}$/.test(id) ? { machineId: id } : {}),
     ...(network.namespacePath === undefined ? {} : { namespace: native.networkNamespace(network.namespacePath) }),
     ...(nft === undefined ? {} : { nft }),
+    ...(rootless === undefined ? {} : withoutRoot()),
   };
 }
 
-/** The absolute path of a program of the host's administrator, whose directories an ordinary PATH may lack. */
-function program(name: string): string | undefined {
-  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
-  return directories
-    .filter((directory) => directory.startsWith('/'))
-    .map((directory) => join(directory, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+/** What matters to a launch without the host's root. */
+function withoutRoot(): Partial<NetworkFacts> {
+  const native = addon();
+  const [pasta, slirp4netns] = [program('pasta'), program('slirp4netns')];
+  const first = native.readText('/proc/sys/net/ipv4/ip_unprivileged_port_start');
+  return {
+    own: native.ownsNetwork(),
+    helpers: { ...(pasta === undefined ? {} : { pasta }), ...(slirp4netns === undefined ? {} : { slirp4netns }) },
+    ...(first === undefined ? {} : { firstPort: Number(first) }),
+  };
 }

@@ -14,7 +14,7 @@ export const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
 const FEWEST = 65536;
 
 /** Where these programs are when the caller's PATH is of no use. */
-const USUAL_PATH = '/usr/bin:/bin:/usr/sbin:/sbin';
+const USUAL_PATH = '/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin';
 
 /**
  * The ids that this caller can give to a guest, or undefined for root of the host, who has all of them.

@@ -56,7 +56,7 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
   const journal = probeJournal(spec, tree, uuid);
   if (journal !== undefined) hostMore = { ...hostMore, journal };
   if (spec.bindUsers.length > 0) hostMore = { ...hostMore, users: hostUsers(spec.bindUsers) };
-  if (asksForNetwork(spec)) hostMore = { ...hostMore, network: probeNetwork(spec) };
+  if (asksForNetwork(spec)) hostMore = { ...hostMore, network: probeNetwork(spec, host) };
   if (spec.properties.length > 0 || host.systemd === true)
     hostMore = { ...hostMore, resources: probeResources(spec.properties, host.cgroup) };
   if (spec.mounts.some(isTemporary)) removeStale(TEMPORARY_PLACE);
