@@ -37,6 +37,7 @@ extern "C" const unsigned char tsnspawn_seccomp_default_start[], tsnspawn_seccom
 extern "C" const unsigned char tsnspawn_seccomp_privileged_start[], tsnspawn_seccomp_privileged_end[];
 extern "C" const unsigned char tsnspawn_seccomp_arguments_start[], tsnspawn_seccomp_arguments_end[];
 extern "C" const unsigned char tsnspawn_seccomp_suppress_sync_start[], tsnspawn_seccomp_suppress_sync_end[];
+extern "C" const unsigned char tsnspawn_seccomp_fakeroot_start[], tsnspawn_seccomp_fakeroot_end[];
 
 namespace {
 
@@ -307,6 +308,7 @@ Napi::Value seccompFilter(const Napi::CallbackInfo& info) {
   std::string name = encoded(info[0]);
   if (name == "suppress-sync")
     return bytes(info.Env(), tsnspawn_seccomp_suppress_sync_start, tsnspawn_seccomp_suppress_sync_end);
+  if (name == "fakeroot") return bytes(info.Env(), tsnspawn_seccomp_fakeroot_start, tsnspawn_seccomp_fakeroot_end);
   if (name == "privileged")
     return bytes(info.Env(), tsnspawn_seccomp_privileged_start, tsnspawn_seccomp_privileged_end);
   if (name == "arguments") return bytes(info.Env(), tsnspawn_seccomp_arguments_start, tsnspawn_seccomp_arguments_end);

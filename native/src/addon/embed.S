@@ -17,5 +17,6 @@ EMBED(tsnspawn_seccomp_default, "seccomp-default.bpf")
 EMBED(tsnspawn_seccomp_privileged, "seccomp-privileged.bpf")
 EMBED(tsnspawn_seccomp_arguments, "seccomp-arguments.bpf")
 EMBED(tsnspawn_seccomp_suppress_sync, "seccomp-suppress-sync.bpf")
+EMBED(tsnspawn_seccomp_fakeroot, "seccomp-fakeroot.bpf")
 
     .section .note.GNU-stack, "", %progbits

@@ -62,6 +62,8 @@ long prepareExec(Context& context) {
     if (long error = prepareExec(context); error < 0) fail(context, last, error);
 
   if (header.stub) {
+    // The stub is not the payload's to look into (startFakeRoot() has opened it).
+    sys::prctl(PR_SET_DUMPABLE, 0);
     long payload = sys::forkProcess();
     if (payload < 0) fail(context, last, payload);
     if (payload > 0) runStub(context, payload);

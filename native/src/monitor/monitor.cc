@@ -1,5 +1,6 @@
 #include "monitor/monitor.hh"
 
+#include "fakeroot/server.hh"
 #include "launch/guest.hh"
 #include "monitor/console.hh"
 #include "monitor/events.hh"
@@ -211,6 +212,9 @@ class Watch {
       case GuestMessage::kNode:
         handNode(message.step);
         break;
+      case GuestMessage::kFakeRoot:
+        serveFakeRoot(message.step, message.error);
+        break;
       case GuestMessage::kExecuting:
         executing_ = true;
         break;
@@ -233,6 +237,22 @@ class Watch {
     sys::UniqueFd node(known ? openHostNode(context_, plan.inner()[step]) : -EINVAL);
     auto result = static_cast<int32_t>(node.ok() ? 0 : node.error());
     sys::sendMessage(channel_, &result, sizeof result, node.get());
+  }
+
+  /// The guest's first process has a filter, whose listener is its descriptor `listener`.
+  void serveFakeRoot(int32_t index, int32_t listener) {
+    const Plan& plan = context_.plan;
+    bool known = index >= 0 && static_cast<uint32_t>(index) < plan.header().innerCount;
+    sys::UniqueFd process(known ? sys::invoke(__NR_pidfd_open, pid_, 0) : -EINVAL);  // 5.3
+    sys::UniqueFd fd(process.ok() ? sys::invoke(__NR_pidfd_getfd, process.get(), listener, 0)
+                                  : process.error());  // 5.6
+    long error = fd.ok() ? ownProc(context_) : fd.error();
+    if (error >= 0) {
+      const wire::Step& step = plan.inner()[index];
+      error = fakeRoot_ = fakeroot::start({fd.get(), context_.proc, pid_, plan.text(step.s1), step.mode == 1});
+    }
+    auto result = static_cast<int32_t>(error < 0 ? -error : 0);
+    sys::write(channel_, &result, sizeof result);
   }
 
   void readNotification() {
@@ -270,12 +290,24 @@ class Watch {
       pid_ = 0;
     }
     if (pid_ > 0 && context_.network.hasLostHelper()) sendEvent(wire::Event::kHelperLost);
+    // Without it nothing in the guest works any more.
+    if (fakeRoot_ > 0 && sys::wait(fakeRoot_, &status, WNOHANG) == fakeRoot_) {
+      fakeRoot_ = 0;
+      kill(wire::Cause::kFakeRoot);
+    }
   }
 
   /// Gives back what the host gave for this run of the plan.
   void giveBack() {
     const Plan& plan = context_.plan;
     if (context_.registered) signOff(plan, false);
+    if (fakeRoot_ > 0) {
+      int status;
+      sys::kill(fakeRoot_, SIGKILL);
+      while (sys::wait(fakeRoot_, &status, 0) == -EINTR) {
+      }
+      fakeRoot_ = 0;
+    }
     for (uint32_t i = 0; i < plan.header().outerCount; i++)
       if (plan.outer()[i].op == wire::Op::kCgroup) removeCgroup(plan, plan.outer()[i]);
   }
@@ -283,7 +315,7 @@ class Watch {
   Context context_;
   int signals_;
   int channel_ = -1;
-  long pid_ = 0;
+  long pid_ = 0, fakeRoot_ = 0;
   uint32_t late_ = 0;
   bool failed_ = false, executing_ = false, launcherGone_ = false, asked_ = false;
   wire::Cause cause_ = wire::Cause::kItself;

@@ -88,6 +88,7 @@ enum class Op : uint16_t {
   kRemoveFile,
   kUserNetwork,
   kRelayPorts,
+  kFakeRoot,
   kCount,
 };
 
@@ -167,6 +168,7 @@ enum class Cause : int32_t {
   kItself,
   kEscape,    // the escape sequence of the console
   kNoReader,  // the monitor, because nobody reads the output any more
+  kFakeRoot,  // the monitor, because the process that emulates the guest's ids is gone
 };
 
 struct EventMessage {

@@ -18,7 +18,7 @@ struct User {
 };
 
 /// Kinds of message from the guest's first process to the monitor, before the payload is executed.
-enum class GuestMessage : uint32_t { kFailed, kConsole, kNotifySocket, kFifo, kExecuting, kAwaiting, kNode };
+enum class GuestMessage : uint32_t { kFailed, kConsole, kNotifySocket, kFifo, kExecuting, kAwaiting, kNode, kFakeRoot };
 
 struct GuestReport {
   GuestMessage kind;
@@ -120,6 +120,7 @@ long limitDevices(Context&, const wire::Step&);
 long registerMachine(Context&, const wire::Step&);
 long putFile(Context&, const wire::Step&);
 long removeFile(Context&, const wire::Step&);
+long startFakeRoot(Context&, const wire::Step&);
 
 /// Gives up what takeIdentity() had to leave for seccomp(2); for a process that does not exec. Returns 0 or -errno.
 long dropToBoundingSet();

@@ -70,6 +70,7 @@ constexpr Function kFunctions[] = {
     removeFile,
     startHelper,
     relayPorts,
+    startFakeRoot,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

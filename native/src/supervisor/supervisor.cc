@@ -204,6 +204,10 @@ class Supervisor {
       say(line.add("has been killed from the terminal."));
       return 1;
     }
+    if (cause == wire::Cause::kFakeRoot) {
+      say(line.add("has been killed, as the process that remembers its owners has gone."), true);
+      return 1;
+    }
     // How the kernel shows reboot(2) of a PID namespace: pid_namespaces(7).
     switch (end_.b) {
       case 0:

@@ -5,6 +5,7 @@
 //   seccomp-default privileged       the same while it keeps all that open calls; what it lacks, a second one closes
 //   seccomp-default arguments        which arguments it may not use in these calls
 //   seccomp-default suppress-sync    turns everything that waits for the disk into a success that did nothing
+//   seccomp-default fakeroot         asks the fake root (fakeroot/) about ids and owners
 //
 // 'default' and 'arguments' belong together: of the answers of all loaded programs the kernel takes the most restrictive
 // one. One program could not say both: a rule for a whole call makes libseccomp drop those for some of its arguments.
@@ -18,6 +19,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "fakeroot/table.hh"
 #include "seccomp/filter.hh"
 
 namespace {
@@ -70,6 +72,23 @@ Program suppressSyncProgram() {
   return program.finish();
 }
 
+Program fakeRootProgram() {
+  using namespace fakeroot;
+  Builder program(SCMP_ACT_ALLOW, SCMP_ACT_ALLOW);
+#define CALL(name, ...) program.add(SCMP_ACT_NOTIFY, seccomp_syscall_resolve_name(#name));
+#define CALL_IF(name, handler, form, argument, mask, value)         \
+  program.add(SCMP_ACT_NOTIFY, seccomp_syscall_resolve_name(#name), \
+              {SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value)});
+#include "fakeroot/native-calls.def"
+#if defined(__x86_64__)
+  program.addCompat();
+#include "fakeroot/i386-calls.def"
+#endif
+#undef CALL_IF
+#undef CALL
+  return program.finish();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -78,7 +97,9 @@ int main(int argc, char** argv) {
                           : which == "privileged"    ? seccomp::compileOpen(seccomp::allCapabilities(), {})
                           : which == "arguments"     ? argumentsProgram()
                           : which == "suppress-sync" ? suppressSyncProgram()
-                                                     : Program{{}, "usage: default|privileged|arguments|suppress-sync"};
+                          : which == "fakeroot"
+                              ? fakeRootProgram()
+                              : Program{{}, "usage: default|privileged|arguments|suppress-sync|fakeroot"};
   if (!program.failure.empty()) {
     fprintf(stderr, "seccomp-default: %s\n", program.failure.c_str());
     return 1;

@@ -206,6 +206,8 @@ export function stepInWords(step: FailedStep, about?: string): string {
         : `find the user ${step.user} in the tree, with the groups ${step.groups.join(' ')}`;
     case 'identity':
       return 'take the identity of the payload';
+    case 'fakeRoot':
+      return `emulate users and remember owners${step.store === undefined ? '' : `, of links in ${step.store}`}`;
     case 'chdir':
       return step.path === undefined ? 'change to the home directory' : `change to ${step.path}`;
     case 'execLabel':

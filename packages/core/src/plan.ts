@@ -379,6 +379,9 @@ export type Step =
       readonly ambient: readonly string[];
       readonly noNewPrivileges: boolean;
     }
+  /** From here on ids and owners that the kernel does not know are emulated, and owners remembered: in attributes of the files, and
+   *  for what can carry none in the file `store` of the host. `kept`: that is added to. */
+  | { readonly op: 'fakeRoot'; readonly store?: string; readonly kept: boolean }
   /** Change to `path` inside the guest; without one, to the looked-up user's home, or / where that does not exist. */
   | { readonly op: 'chdir'; readonly path?: string }
   /** The SELinux label of what is executed next: /proc/self/attr/exec. */
@@ -413,6 +416,11 @@ export type SeccompFilter =
       readonly names: readonly string[];
     }
   | { readonly filter: 'profile'; readonly profile: SeccompProfile };
+
+/** The calls that a fakeRoot step has served, made at build time. */
+export interface FakeRootFilter {
+  readonly filter: 'fakeroot';
+}
 
 /** What becomes of a call. `errno`: it fails so. */
 export type SeccompAction =

@@ -28,7 +28,7 @@ import { closeRunHost, runEntries, tmpEntries } from './view/run';
 import { sysctlEntries } from './view/sysctl';
 import { timezoneEntries } from './view/timezone';
 import { unitOf } from './view/unit';
-import { isMapped, usersOf } from './view/users';
+import { isMapped, remembering, usersOf } from './view/users';
 
 /**
  * What the guest is to see.
@@ -58,7 +58,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     hostname: spec.hostname ?? machine,
     ...(uuid === undefined ? {} : { uuid }),
     root,
-    ...(users === undefined ? {} : { users }),
+    ...(users === undefined ? {} : { users: remembering(users, root) }),
     entries: [
       ...rootEntries(spec, tree),
       ...imageEntries(spec, tree),

@@ -1,7 +1,7 @@
 // The plan as the bytes that the runner reads: see native/src/plan/wire.hh. A header, the records of the steps, and what they
 // point to.
 
-import type { ConsoleMode, LaunchPlan, Namespace, SeccompFilter, Slot, Step } from '@tsnspawn/core';
+import type { ConsoleMode, FakeRootFilter, LaunchPlan, Namespace, SeccompFilter, Slot, Step } from '@tsnspawn/core';
 import { Flag, fieldsOf, OPS, type Wide } from './encode/fields';
 import { Heap } from './encode/heap';
 
@@ -35,7 +35,11 @@ export function namespaceFlags(namespaces: readonly Namespace[]): number {
  * @param locks number of lock files that are handed on with it
  * @throws UnsupportedError when the plan uses more slots than the runner has
  */
-export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) => Uint8Array, locks = 0): Uint8Array {
+export function encodePlan(
+  plan: LaunchPlan,
+  filters: (filter: SeccompFilter | FakeRootFilter) => Uint8Array,
+  locks = 0,
+): Uint8Array {
   const steps = [...plan.outer, ...plan.host, ...plan.inner, ...plan.late];
   const encoder = new Encoder(steps.length, plan.handed, filters);
   encoder.header([
@@ -69,9 +73,9 @@ export function encodePlan(plan: LaunchPlan, filters: (filter: SeccompFilter) =>
 class Encoder {
   readonly #words: Int32Array;
   readonly #heap: Heap;
-  readonly #filters: (filter: SeccompFilter) => Uint8Array;
+  readonly #filters: (filter: SeccompFilter | FakeRootFilter) => Uint8Array;
 
-  constructor(steps: number, handed: readonly Slot[], filters: (filter: SeccompFilter) => Uint8Array) {
+  constructor(steps: number, handed: readonly Slot[], filters: (filter: SeccompFilter | FakeRootFilter) => Uint8Array) {
     this.#words = new Int32Array(HEADER_WORDS + steps * STEP_WORDS);
     this.#heap = new Heap(this.#words.byteLength, handed);
     this.#filters = filters;

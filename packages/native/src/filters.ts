@@ -2,6 +2,7 @@
 // and loaded for these alone.
 
 import {
+  type FakeRootFilter,
   type LaunchPlan,
   nearest,
   type SeccompAction,
@@ -113,7 +114,7 @@ function requireName(name: string, deny: boolean, stub: boolean): void {
 }
 
 /** The instructions of a filter, as seccomp(2) takes them. */
-export function seccompProgram(filter: SeccompFilter): Uint8Array {
+export function seccompProgram(filter: SeccompFilter | FakeRootFilter): Uint8Array {
   if (filter.filter === 'profile') return compileProfile(filter.profile);
   if (!('names' in filter)) return addon().seccompFilter(filter.filter);
   return compiler().compile(filter.filter === 'opened', filter.capabilities, filter.names);

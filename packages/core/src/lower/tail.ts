@@ -26,6 +26,8 @@ export function lowerTail(view: ContainerView, uuid: string, limits: readonly St
       ...(payload.groups === undefined ? {} : { groups: payload.groups }),
       ...(payload.account === undefined ? {} : { account: payload.account }),
     },
+    // before it takes the identity, which it may have to emulate
+    ...(view.users?.remember === undefined ? [] : [{ op: 'fakeRoot', ...view.users.remember } as const]),
     {
       op: 'identity',
       bounding: privileges.bounding,

@@ -64,6 +64,9 @@ export interface UsersView {
   readonly around?: { readonly maps?: UserMaps; readonly uids: readonly IdRange[]; readonly gids: readonly IdRange[] };
   /** the range was picked, and is locked */
   readonly picked?: boolean;
+  /** there is one id only: the others are emulated, and owners remembered, those of links in the file `store` of the host. `kept`:
+   *  also from one run to the next */
+  readonly remember?: { readonly store?: string; readonly kept: boolean };
 }
 
 /** A directory or file that is mounted: of the host (absolute), or of the tree. */

@@ -4,7 +4,7 @@ import { PermissionError, TreeError, UnsupportedError, UsageError } from '../err
 import type { HostFacts, IdRange, Owner, RootlessFacts, TreeFacts } from '../facts';
 import type { IdMap, UserMaps } from '../plan';
 import type { ContainerSpec } from '../spec';
-import type { UsersView } from './model';
+import type { RootView, UsersView } from './model';
 
 /** Ids that every distribution hands out: a range has as many, and starts at a multiple of it. */
 export const RANGE = 65536;
@@ -45,6 +45,20 @@ function ownUsers({ users, ownership }: ContainerSpec, facts: RootlessFacts, tre
   if (ownership !== 'auto' && ownership !== 'off') throw refuse('--private-users-ownership', ownership);
   const { maps, uids, gids, size } = tree.remembers === true ? withOneId(facts, '') : facts;
   return { base: 0, size, tree: 'as-is', around: { ...(maps === undefined ? {} : { maps }), uids, gids } };
+}
+
+/** The same where there is one id only: the owners that the disk cannot keep are remembered. */
+export function remembering(users: UsersView, root: RootView): UsersView {
+  if (users.size !== 1) return users;
+  const { base, changes, readOnly, usrOnly } = root;
+  const kept = changes === undefined && usrOnly === undefined && !readOnly;
+  return { ...users, remember: base.kind === 'image' ? { kept: false } : { store: storeBeside(base.source), kept } };
+}
+
+/** Where the owners of a tree's links lie. */
+function storeBeside(tree: string): string {
+  const slash = tree.lastIndexOf('/');
+  return `${tree.slice(0, slash + 1)}.#${tree.slice(slash + 1)}.owners`;
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import {
   CAPABILITIES,
+  type FakeRootFilter,
   type IdMap,
   latin1Of,
   type MountFlag,
@@ -82,6 +83,7 @@ export const OPS: readonly Op[] = [
   'removeFile',
   'userNetwork',
   'relayPorts',
+  'fakeRoot',
 ];
 
 /** wire::StepFlag. */
@@ -146,7 +148,11 @@ export interface Fields {
  * @param heap takes the strings and gives the numbers of the slots
  * @param filters gives the seccomp program of a step
  */
-export function fieldsOf(step: Step, heap: Heap, filters: (filter: SeccompFilter) => Uint8Array): Fields {
+export function fieldsOf(
+  step: Step,
+  heap: Heap,
+  filters: (filter: SeccompFilter | FakeRootFilter) => Uint8Array,
+): Fields {
   const r: Fields = { flags: 0, from: -1, as: -1, mode: 0, n: 0, a: 0, b: 0, s: [0, 0, 0] };
   switch (step.op) {
     case 'cgroup':
@@ -423,6 +429,14 @@ export function fieldsOf(step: Step, heap: Heap, filters: (filter: SeccompFilter
       r.b = capabilityMask(step.ambient);
       if (step.noNewPrivileges) r.flags |= Flag.NoNewPrivs;
       return r;
+    case 'fakeRoot': {
+      const filter = filters({ filter: 'fakeroot' });
+      r.s[0] = heap.append(Buffer.from(filter).toString('latin1'));
+      r.n = filter.length;
+      if (step.store !== undefined) r.s[1] = heap.text(step.store);
+      if (step.kept) r.mode = 1;
+      return r;
+    }
     case 'chdir':
       if (step.path !== undefined) r.s[0] = heap.text(step.path);
       return r;

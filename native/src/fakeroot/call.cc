@@ -1,0 +1,110 @@
+#include "fakeroot/call.hh"
+
+namespace fakeroot {
+
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+/// What `text` has behind one of the ways to say "this process", or null.
+const char* behindSelf(const char* text, const char* way) {
+  if (!sys::startsWith(text, way)) return nullptr;
+  text += strlen(way);
+  return *text == '/' ? text + 1 : nullptr;
+}
+
+}  // namespace
+
+bool Call::read(uint64_t from, void* to, size_t n) const {
+  sys::Iovec here{to, n}, there{reinterpret_cast<void*>(from), n};
+  return sys::invoke(__NR_process_vm_readv, thread, &here, 1, &there, 1, 0) == static_cast<long>(n);
+}
+
+bool Call::write(uint64_t to, const void* from, size_t n) const {
+  sys::Iovec here{const_cast<void*>(from), n}, there{reinterpret_cast<void*>(to), n};
+  return sys::invoke(__NR_process_vm_writev, thread, &here, 1, &there, 1, 0) == static_cast<long>(n);
+}
+
+bool Call::readText(uint64_t from, char* to, size_t room) const {
+  // Piece by piece, because the page behind the text need not be there.
+  for (size_t size = 0; size < room;) {
+    size_t piece = kPage - (from + size) % kPage;
+    if (piece > room - size) piece = room - size;
+    if (size == 0 && piece > 256) piece = 256;
+    if (!read(from + size, to + size, piece)) return false;
+    for (size_t i = 0; i < piece; i++)
+      if (!to[size + i]) return true;
+    size += piece;
+  }
+  return false;
+}
+
+bool Call::isValid() const {
+  uint64_t copy = id;
+  return sys::ioctl(state.listener, static_cast<unsigned>(SECCOMP_IOCTL_NOTIF_ID_VALID), &copy) == 0;
+}
+
+bool Call::enterRoot() {
+  if (entered_) return true;
+  Path path;
+  addProc(path, "root");
+  entered_ = sys::chroot(path.c_str()) == 0;
+  return entered_;
+}
+
+void Call::leaveRoot() {
+  // Nothing of the guest's stays in use: it could not be unmounted.
+  if (entered_) sys::chroot(".");
+  entered_ = false;
+}
+
+long Call::pathTo(int directory, const char* text, Path& path) const {
+  if (*text == '/') {
+    // "self" would be this process.
+    const char* rest = behindSelf(text, "/proc/self");
+    if (!rest) rest = behindSelf(text, "/proc/thread-self");
+    if (rest) {
+      addProc(path, rest);
+    } else if ((rest = behindSelf(text, "/dev/fd"))) {
+      addProc(path, "fd/");
+      path.add(rest);
+    } else {
+      addProc(path, "root");
+      path.add(text);
+    }
+  } else {
+    if (directory == AT_FDCWD) {
+      addProc(path, "cwd");
+    } else if (directory >= 0) {
+      addProc(path, "fd/");
+      path.add(static_cast<int64_t>(directory));
+    } else {
+      return -EBADF;
+    }
+    if (*text) path.add("/").add(text);
+  }
+  return path.full() ? -ENAMETOOLONG : 0;
+}
+
+long Call::status(const char* key, unsigned base) const {
+  Path path;
+  addProc(path, "status");
+  sys::UniqueFd file(sys::open(path.c_str(), O_RDONLY));
+  if (!file.ok()) return -1;
+  char text[4096];
+  long size = sys::readAll(file.get(), text, sizeof text - 1);
+  if (size <= 0) return -1;
+  text[size] = 0;
+  for (const char* line = text; line; line = sys::find(line, '\n')) {
+    if (*line == '\n') line++;
+    if (!sys::startsWith(line, key)) continue;
+    long value = 0;
+    const char* p = line + strlen(key);
+    while (*p == ':' || *p == '\t' || *p == ' ') p++;
+    for (; *p >= '0' && *p < static_cast<char>('0' + base); p++) value = value * base + (*p - '0');
+    return value;
+  }
+  return -1;
+}
+
+}  // namespace fakeroot

@@ -1,0 +1,143 @@
+// The calls about the ids of a process.
+#include "fakeroot/call.hh"
+
+namespace fakeroot {
+
+namespace {
+
+constexpr uint32_t kMostGroups = 65536;  // NGROUPS_MAX
+constexpr uint32_t kOverflow = 65534;    // what does not fit into 16 bits
+
+/// An id argument of either size; -1 is -1 in both.
+uint32_t idArgument(const Call& call, int n, unsigned form) {
+  auto id = static_cast<uint32_t>(call.argument(n));
+  if (!(form & kShort)) return id;
+  id &= 0xffff;
+  return id == 0xffff ? kNoId : id;
+}
+
+uint32_t shown(uint32_t id, unsigned form) { return form & kShort && id > 0xffff ? kOverflow : id; }
+
+/// Writes one id, in its size, as the `n`th of an array.
+bool writeId(const Call& call, uint64_t to, size_t n, uint32_t id, unsigned form) {
+  id = shown(id, form);
+  size_t size = form & kShort ? 2 : 4;
+  return call.write(to + n * size, &id, size);
+}
+
+Four& fourOf(Identity& identity, unsigned form) { return (form & ~kShort) == kUsers ? identity.user : identity.group; }
+
+/// As the kernel keeps them. Longer lists than anyone has stay as they are.
+void sort(uint32_t* groups, uint32_t count) {
+  if (count > 1024) return;
+  for (uint32_t i = 1; i < count; i++)
+    for (uint32_t j = i; j > 0 && groups[j] < groups[j - 1]; j--) {
+      uint32_t lower = groups[j];
+      groups[j] = groups[j - 1];
+      groups[j - 1] = lower;
+    }
+}
+
+/// Gives the process the changed ids, unless the change was refused.
+Answer finish(Call& call, const Identity& identity, long error) {
+  if (error < 0) return Answer::give(error);
+  if (!call.isValid()) return Answer::proceed();
+  return Answer::give(call.state.identities.give(call.thread, identity));
+}
+
+}  // namespace
+
+Answer getId(Call& call, unsigned form) {
+  const Identity& identity = call.identity();
+  switch (form & ~kShort) {
+    case kRealUser:
+      return Answer::give(shown(identity.user.real, form));
+    case kEffectiveUser:
+      return Answer::give(shown(identity.user.effective, form));
+    case kRealGroup:
+      return Answer::give(shown(identity.group.real, form));
+    default:
+      return Answer::give(shown(identity.group.effective, form));
+  }
+}
+
+Answer getIds(Call& call, unsigned form) {
+  Identity identity = call.identity();
+  const Four& ids = fourOf(identity, form);
+  const uint32_t three[] = {ids.real, ids.effective, ids.saved};
+  if (!call.isValid()) return Answer::proceed();
+  for (int i = 0; i < 3; i++)
+    if (!writeId(call, call.argument(i), 0, three[i], form)) return Answer::give(-EFAULT);
+  return Answer::give(0);
+}
+
+Answer getGroups(Call& call, unsigned form) {
+  const Identity& identity = call.identity();
+  int room = call.number(0);
+  auto count = static_cast<int>(identity.groupCount);
+  if (room < 0 || (room > 0 && room < count)) return Answer::give(-EINVAL);
+  if (room == 0) return Answer::give(count);
+  if (!call.isValid()) return Answer::proceed();
+  for (int i = 0; i < count; i++)
+    if (!writeId(call, call.argument(1), static_cast<size_t>(i), identity.groups[i], form))
+      return Answer::give(-EFAULT);
+  return Answer::give(count);
+}
+
+Answer setGroups(Call& call, unsigned form) {
+  static uint32_t groups[kMostGroups];
+  auto count = static_cast<uint32_t>(call.argument(0));
+  Identity identity = call.identity();
+  if (!identity.privileged()) return Answer::give(-EPERM);
+  if (count > kMostGroups) return Answer::give(-EINVAL);
+  if (form & kShort) {
+    static uint16_t narrow[kMostGroups];
+    if (!call.read(call.argument(1), narrow, count * sizeof *narrow) && count) return Answer::give(-EFAULT);
+    for (uint32_t i = 0; i < count; i++) groups[i] = narrow[i];
+  } else if (count && !call.read(call.argument(1), groups, count * sizeof *groups)) {
+    return Answer::give(-EFAULT);
+  }
+  sort(groups, count);
+  identity.groups = groups;
+  identity.groupCount = count;
+  return finish(call, identity, 0);
+}
+
+Answer setId(Call& call, unsigned form) {
+  Identity identity = call.identity();
+  return finish(call, identity, setOne(fourOf(identity, form), identity.privileged(), idArgument(call, 0, form)));
+}
+
+Answer setTwoIds(Call& call, unsigned form) {
+  Identity identity = call.identity();
+  return finish(
+      call, identity,
+      setTwo(fourOf(identity, form), identity.privileged(), idArgument(call, 0, form), idArgument(call, 1, form)));
+}
+
+Answer setThreeIds(Call& call, unsigned form) {
+  Identity identity = call.identity();
+  return finish(call, identity,
+                setThree(fourOf(identity, form), identity.privileged(), idArgument(call, 0, form),
+                         idArgument(call, 1, form), idArgument(call, 2, form)));
+}
+
+Answer setFileId(Call& call, unsigned form) {
+  Identity identity = call.identity();
+  uint32_t old = setFile(fourOf(identity, form), identity.privileged(), idArgument(call, 0, form));
+  finish(call, identity, 0);
+  return Answer::give(shown(old, form));
+}
+
+/// The limit that the token is kept in has none as far as the guest is concerned.
+Answer limitFor(Call& call, unsigned form) {
+  constexpr uint64_t kNone[] = {~0ull, ~0ull};
+  uint64_t to = form == kExtended ? call.argument(3) : form == kRead ? call.argument(1) : 0;
+  if (to == 0) return Answer::give(0);
+  if (!call.isValid()) return Answer::proceed();
+  // Halves of 32 bits for 32-bit programs, in all but prlimit64.
+  size_t size = call.compat && form != kExtended ? sizeof kNone / 2 : sizeof kNone;
+  return Answer::give(call.write(to, kNone, size) ? 0 : -EFAULT);
+}
+
+}  // namespace fakeroot

@@ -1,0 +1,89 @@
+// Who owns a file, as far as that is remembered: in extended attributes of regular files and directories, and for what can carry none
+// in a table. The part of the table that is about the tree is in a file beside it as well.
+#pragma once
+
+#include <stdint.h>
+
+#include "sys/kernel.hh"
+
+namespace fakeroot {
+
+struct Owner {
+  uint32_t uid = 0, gid = 0;
+  /// Of a placeholder for a device node: its type (S_IFCHR, S_IFBLK) and number; else 0.
+  uint32_t deviceType = 0, major = 0, minor = 0;
+
+  bool isRoot() const { return uid == 0 && gid == 0; }
+  bool isPlain() const { return isRoot() && deviceType == 0; }
+};
+
+/// What statx(2) has to be asked for.
+constexpr unsigned kOwnerMask = STATX_BASIC_STATS | STATX_BTIME;
+
+class Owners {
+ public:
+  /// Reads what is remembered in the file beside the tree, which is made when there is something to add. `kept`: it may be written.
+  /// False where there is no memory.
+  bool load(const char* store, bool kept);
+  /// From here on `tree`, the descriptor of a directory, is the root of the tree. 0 or -errno.
+  long start(int tree);
+
+  /// The remembered owner. `path` and `follow` lead to the file that `info` is about.
+  Owner of(const struct statx& info, const char* path, bool follow);
+  /// Remembers it. `file` is an O_PATH descriptor. 0 or -errno.
+  long set(int file, const struct statx& info, const Owner& owner);
+
+ private:
+  struct Key {
+    uint64_t device;  // 0: that of the tree
+    uint64_t inode;
+    int64_t seconds;
+    uint32_t nanoseconds;
+  };
+  struct Entry {
+    Key key;
+    Owner owner;
+    bool used;
+  };
+  /// What an attribute said when the file had last been changed then.
+  struct Seen {
+    uint64_t device, inode;
+    int64_t seconds;
+    uint32_t nanoseconds;
+    Owner owner;
+  };
+
+  Key keyOf(const struct statx& info) const;
+  Seen& seenOf(const struct statx& info);
+  Entry* find(const Key& key);
+  long remember(const struct statx& info, const Owner& owner);
+  bool grow();
+  /// Returns the number of lines.
+  uint32_t readLines();
+  void takeLine(const char* line, const char* end);
+  void rewrite(const char* store);
+  long append(int file, const Entry& entry);
+  void markTree();
+  bool isTree(const struct statx& info) const { return deviceOf(info) == treeDevice_ && info.stx_ino == treeInode_; }
+  static uint64_t deviceOf(const struct statx& info) {
+    return static_cast<uint64_t>(info.stx_dev_major) << 32 | info.stx_dev_minor;
+  }
+
+  int store_ = -1, tree_ = -1;
+  bool kept_ = false, marked_ = false;
+  uint64_t treeDevice_ = 0, treeInode_ = 0;
+  Entry* entries_ = nullptr;
+  uint32_t capacity_ = 0, count_ = 0;
+  Seen* seen_ = nullptr;
+};
+
+/// The attribute's value: the message Resource of the rootlesscontainers project, { uint32 uid = 1; uint32 gid = 2; }.
+size_t encodeOwner(const Owner& owner, char* to);
+bool decodeOwner(const char* from, size_t n, Owner& owner);
+constexpr const char* kOwnerAttribute = "user.rootlesscontainers";
+constexpr const char* kDeviceAttribute = "user.tsnspawn.device";
+
+/// "self/fd/N", relative to the procfs that is the working directory.
+sys::Text<32> linkTo(int file);
+
+}  // namespace fakeroot
