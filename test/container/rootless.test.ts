@@ -200,6 +200,13 @@ inCgroup('a Debian boots in a cgroup of the user, is up, reboots, and powers off
   );
 });
 
+it('a Debian with sysvinit boots without a cgroup, says when it is up, and powers off', () => {
+  const { user } = place();
+  const { status, stdout, stderr } = user.tsnspawn(['boot-check', '-D', user.tree('sysvinit')], { timeout: 90 });
+  assert.is(status, 0, stderr);
+  assert.match(stdout + stderr, /booted with init as PID 1 and was up after \d.*it has been shut down/);
+});
+
 it('a Debian without a cgroup is refused, before anything is started', () => {
   const { user, debian } = place();
   const { status, stderr } = user.tsnspawn(['-bD', debian]);

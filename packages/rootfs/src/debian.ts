@@ -14,7 +14,16 @@ import { writeDatabase } from './dpkg/database';
 import { packageText, type Unpacked, unpackPackages } from './dpkg/unpack';
 import { BootstrapError } from './errors';
 import { downloadFile } from './fetch/download';
-import { allowServices, enableAutologin, forbidServices, tidy, writeExtendedStates, writeSources } from './finish';
+import {
+  allowServices,
+  announceReadiness,
+  enableAutologin,
+  forbidServices,
+  tidy,
+  writeExtendedStates,
+  writeSources,
+} from './finish';
+import { hostArchitecture } from './mirror';
 
 const debug = createDebug('tsnspawn:bootstrap');
 
@@ -98,6 +107,9 @@ export async function makeDebianTree(
       all.filter((one) => resolution.automatic.has(one.name)),
       options.architecture,
     );
+    // before the console, which is there for good: what stands behind it in the inittab comes last
+    if (options.init === 'sysvinit' && options.architecture === hostArchitecture())
+      announceReadiness(writer, options.notifyHelper);
     if (options.autologin === true) enableAutologin(writer);
     tidy(writer);
   } finally {

@@ -3,6 +3,7 @@
 import * as fs from 'node:fs';
 import type { OpenedArchive } from './apt/repository';
 import type { TreeWriter } from './archive/tree-writer';
+import { BootstrapError, reasonOf } from './errors';
 import { displayUrl } from './fetch/transport';
 
 /** Keyrings that a tree may have of its own, to verify its archives with. */
@@ -129,6 +130,32 @@ function loginFromInittab(writer: TreeWriter): boolean {
   const why = '# Made with --autologin: root needs no password on the console.\n';
   writer.write('etc/inittab', `${inittab.replace(screens, '#')}\n${why}${line}`);
   return true;
+}
+
+/** The program that says that a guest is up, which the build made. */
+export function readHelper(helper: string): Buffer {
+  try {
+    return fs.readFileSync(helper);
+  } catch (error) {
+    throw new BootstrapError('TOOL_MISSING', `cannot read the helper ${helper}: ${reasonOf(error)}`, {
+      path: helper,
+      hint: 'build it first: npm run build',
+      cause: error,
+    });
+  }
+}
+
+/** Where an administrator's own programs go: no package owns it. */
+const NOTIFY = 'usr/local/sbin/tsnspawn-notify';
+
+/** sysvinit does not say that it is up, as systemd does: its last act of a boot is then to run the program that does. */
+export function announceReadiness(writer: TreeWriter, helper: string | undefined): void {
+  const inittab = writer.read('etc/inittab')?.toString('utf8');
+  if (inittab === undefined || helper === undefined) return;
+  writer.directory('usr/local/sbin');
+  writer.write(NOTIFY, readHelper(helper), 0o755);
+  const why = '# Tells tsnspawn that the system is up, once the scripts of the runlevel have run.';
+  writer.write('etc/inittab', `${inittab}\n${why}\nup:2345:wait:/${NOTIFY} READY=1\n`);
 }
 
 const POLICY = 'usr/sbin/policy-rc.d';

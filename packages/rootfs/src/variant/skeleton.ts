@@ -1,8 +1,7 @@
 // What the two small trees have in common: merged /usr, the few files in /etc without which programs complain, and the
 // configuration of busybox's init.
-import * as fs from 'node:fs';
 import { TreeWriter } from '../archive/tree-writer';
-import { BootstrapError, reasonOf } from '../errors';
+import { readHelper } from '../finish';
 
 const DIRECTORIES: ReadonlyArray<readonly [name: string, mode: number]> = [
   ['usr/bin', 0o755],
@@ -86,17 +85,7 @@ export function finishSmallTree(writer: TreeWriter): void {
 /** Copy the helper that says that the guest is up; false when there is none to copy. */
 export function addNotifyHelper(writer: TreeWriter, helper: string | undefined): boolean {
   if (helper === undefined) return false;
-  let content: Buffer;
-  try {
-    content = fs.readFileSync(helper);
-  } catch (error) {
-    throw new BootstrapError('TOOL_MISSING', `cannot read the helper ${helper}: ${reasonOf(error)}`, {
-      path: helper,
-      hint: 'build it first: npm run build',
-      cause: error,
-    });
-  }
-  writer.write(NOTIFY, content, 0o755);
+  writer.write(NOTIFY, readHelper(helper), 0o755);
   return true;
 }
 
