@@ -13,6 +13,7 @@ export type Need =
   | 'root'
   | 'namespaces'
   | 'zone'
+  | 'tun'
   | 'cgroup'
   | 'cgroup2'
   | 'mirror'
@@ -64,6 +65,8 @@ function probe(need: Need): string | undefined {
       return mounted('cgroup') || mounted('cgroup2') ? undefined : 'needs a mounted cgroup hierarchy';
     case 'cgroup2':
       return mounted('cgroup2') ? undefined : 'needs a mounted cgroup2 hierarchy';
+    case 'tun':
+      return succeeds('test', ['-c', '/dev/net/tun']) ? undefined : 'needs /dev/net/tun';
     case 'zone':
       return succeeds('sh', ['-c', 'readlink /etc/localtime | grep /usr/share/zoneinfo/ && test -f /etc/localtime'])
         ? undefined

@@ -1,5 +1,5 @@
 // Networks to try things in: namespaces of their own that play the host, or another machine, so that no test touches the network
-// of the machine it runs on. A process holds each of them; nothing is mounted.
+// of the machine it runs on. A process holds each of them; what is mounted shows in them alone.
 
 import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,9 +9,16 @@ import { Running, type StartOptions, TSNSPAWN } from './launcher';
 import { withRunning } from './machines';
 
 export class Network {
-  readonly #holder = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && echo up && exec cat'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  readonly #holder;
+  readonly #mounts: boolean;
+
+  /** @param setUp a script that prepares it; it may mount, which shows to what runs in the network alone */
+  constructor(setUp?: string) {
+    this.#mounts = setUp !== undefined;
+    const script = `ip link set lo up && ${setUp === undefined ? '' : `(set -e; ${setUp}) && `} echo up && exec cat`;
+    const namespaces = this.#mounts ? ['-nm', '--propagation', 'slave'] : ['-n'];
+    this.#holder = spawn('unshare', [...namespaces, 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  }
 
   /** Its namespace, as a path. */
   get path(): string {
@@ -55,6 +62,11 @@ export class Network {
     });
   }
 
+  /** Words before those of a command that is to run in it. */
+  get words(): readonly string[] {
+    return ['nsenter', ...this.#enter];
+  }
+
   /** Names of its interfaces, sorted, without lo. */
   links(): string[] {
     return this.run('cat /proc/net/dev')
@@ -81,7 +93,7 @@ export class Network {
   }
 
   get #enter(): readonly string[] {
-    return ['-t', String(this.#holder.pid), '-n', '--'];
+    return ['-t', String(this.#holder.pid), '-n', ...(this.#mounts ? ['-m'] : []), '--'];
   }
 }
 

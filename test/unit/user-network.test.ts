@@ -14,7 +14,11 @@ const EADDRINUSE = 98;
 /** A user of a host with these programs, whose resolv.conf(5) names this server. */
 function withHelpers(helpers: { pasta?: string; slirp4netns?: string } = BOTH, server = '192.0.2.53'): HostFacts {
   const resolver = { host: `# made by hand\nnameserver ${server}\nsearch lan example.org\noptions edns0\n` };
-  return user({ ...TUN, network: network({ helpers, nft: undefined, firstPort: 1024 }), resolver });
+  return user({
+    ...TUN,
+    network: network({ helpers, nft: undefined, firstPort: 1024, gateways: ['192.168.1.1'] }),
+    resolver,
+  });
 }
 
 function refusal(argv: readonly string[], facts = withHelpers()): TsnspawnError {
@@ -141,12 +145,25 @@ test('the guest asks the name servers of the host that it can reach', () => {
   assert.not.match(commandOf(['-n'], facts), /--dns-forward/);
 });
 
-test('where the host’s resolver is on its loopback, the guest asks through the helper', () => {
-  const facts = withHelpers(BOTH, '127.0.0.53');
-  assert.match(resolverOf(['-n'], facts) ?? '', /^nameserver 169\.254\.1\.1\nsearch lan/);
-  assert.match(commandOf(['-n'], facts), /--dns-forward 169\.254\.1\.1/);
+test('a server that means another machine in the guest is asked through the helper', () => {
+  // pasta takes the router's address for the host's
+  for (const server of ['127.0.0.53', '192.168.1.1']) {
+    const facts = withHelpers(BOTH, server);
+    assert.match(resolverOf(['-n'], facts) ?? '', /^nameserver 169\.254\.1\.1\nsearch lan/);
+    assert.match(commandOf(['-n'], facts), /--dns-forward 169\.254\.1\.1/);
+  }
   const slirp = withHelpers({ slirp4netns: BOTH.slirp4netns });
   assert.match(resolverOf(['-n'], slirp) ?? '', /^nameserver 10\.0\.2\.3\nsearch lan/);
+});
+
+test('systemd-resolved in the guest is told the same servers', () => {
+  const path = '/run/systemd/resolved.conf.d/host.conf';
+  const content = (...argv: string[]) => {
+    const entry = viewOf(argv, withHelpers()).entries.find((one) => one.kind === 'file' && one.path === path);
+    return entry?.kind === 'file' ? entry.content : undefined;
+  };
+  assert.equal(content('-bn'), { bytes: '[Resolve]\nDNS=192.0.2.53\nDomains=lan example.org\n' });
+  assert.is(content('-n', 'true'), undefined);
 });
 
 test('a read-only tree gets it bound, in the place of no link', () => {

@@ -26,9 +26,58 @@ constexpr uint8_t kAny[16] = {};
 constexpr uint8_t kLoopback4[] = {127, 0, 0, 1};
 constexpr uint8_t kLoopback6[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 
+constexpr int kIpv4 = 0, kIpv6 = 41;                     // IPPROTO_IP, IPPROTO_IPV6
+constexpr int kInfo4 = 8, kWantInfo6 = 49, kInfo6 = 50;  // IP_PKTINFO, IPV6_RECVPKTINFO, IPV6_PKTINFO
+
+/// Which of the host's addresses a datagram was sent to: in_pktinfo or in6_pktinfo, as it travels beside it. An answer from another
+/// one would not be taken for one.
+struct LocalAddress {
+  uint8_t bytes[20] = {};
+  unsigned size = 0;
+
+  /// An answer may take another interface than the question, but not to an address of a link.
+  void leaveInterface() {
+    bool ofLink = size == 20 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+    if (!ofLink) memset(bytes + (size == 20 ? 16 : 0), 0, 4);
+  }
+  bool operator==(const LocalAddress& other) const { return memcmp(bytes, other.bytes, sizeof bytes) == 0; }
+};
+
+/// Receives a datagram; its size, or -errno.
+long receiveFrom(int socket, void* to, size_t size, SocketAddress* client, LocalAddress* local) {
+  alignas(8) char control[128];
+  sys::Iovec part{to, size};
+  sys::MessageHeader message{client, sizeof *client, &part, 1, control, sizeof control, 0};
+  long n = sys::invoke(__NR_recvmsg, socket, &message, 0);
+  auto* header = reinterpret_cast<sys::ControlHeader*>(control);
+  if (n < 0 || message.controlSize < sizeof *header) return n;
+  bool v4 = header->level == kIpv4 && header->type == kInfo4, v6 = header->level == kIpv6 && header->type == kInfo6;
+  if (!v4 && !v6) return n;
+  local->size = v4 ? 12 : 20;
+  memcpy(local->bytes, header + 1, local->size);
+  local->leaveInterface();
+  return n;
+}
+
+void sendTo(int socket, const void* from, size_t size, const SocketAddress& client, const LocalAddress& local) {
+  alignas(8) char control[64] = {};
+  sys::Iovec part{const_cast<void*>(from), size};
+  sys::MessageHeader message{
+      const_cast<SocketAddress*>(&client), static_cast<int>(client.size()), &part, 1, nullptr, 0, 0};
+  if (local.size) {
+    auto* header = reinterpret_cast<sys::ControlHeader*>(control);
+    bool v4 = client.family == kInet;
+    *header = {sizeof *header + local.size, v4 ? kIpv4 : kIpv6, v4 ? kInfo4 : kInfo6};
+    memcpy(header + 1, local.bytes, local.size);
+    message.control = control;
+    message.controlSize = sizeof *header + ((local.size + 7u) & ~7u);
+  }
+  sys::invoke(__NR_sendmsg, socket, &message, MSG_NOSIGNAL);
+}
+
 /// A listening socket, or -errno.
 long listenOn(const wire::Port& port, uint16_t family, bool all) {
-  constexpr int kReuseAddress = 2, kIpv6 = 41, kIpv6Only = 26, kBacklog = 128;
+  constexpr int kReuseAddress = 2, kIpv6Only = 26, kBacklog = 128;
   sys::UniqueFd socket(
       sys::invoke(__NR_socket, family, (port.udp ? SOCK_DGRAM : kStream) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.ok()) return socket.error();
@@ -36,6 +85,9 @@ long listenOn(const wire::Port& port, uint16_t family, bool all) {
   // Connections of a machine that has just ended are no hindrance. Not for UDP, where it would let two take the same port.
   if (!port.udp) sys::invoke(__NR_setsockopt, socket.get(), SOL_SOCKET, kReuseAddress, &on, sizeof on);
   if (family == kInet6) sys::invoke(__NR_setsockopt, socket.get(), kIpv6, kIpv6Only, &on, sizeof on);
+  bool v4 = family == kInet;
+  if (port.udp)
+    sys::invoke(__NR_setsockopt, socket.get(), v4 ? kIpv4 : kIpv6, v4 ? kInfo4 : kWantInfo6, &on, sizeof on);
   SocketAddress address(family, all ? kAny : family == kInet ? kLoopback4 : kLoopback6, port.host);
   if (long error = sys::invoke(__NR_bind, socket.get(), &address, address.size()); error < 0) return error;
   if (!port.udp)
@@ -104,6 +156,7 @@ class Relay {
   struct Session {
     const Listener* listener;
     SocketAddress client;
+    LocalAddress local;
     int guest;
     uint64_t lastUse;
   };
@@ -133,19 +186,20 @@ class Relay {
   /// A datagram of the host to the guest.
   void send(const Listener& listener) {
     SocketAddress client;
-    unsigned size = sizeof client;
-    long n = sys::invoke(__NR_recvfrom, listener.fd, datagram_, sizeof datagram_, 0, &client, &size);
+    LocalAddress local;
+    long n = receiveFrom(listener.fd, datagram_, sizeof datagram_, &client, &local);
     if (n < 0) return;
-    Session* session = sessionOf(listener, client);
+    Session* session = sessionOf(listener, client, local);
     if (!session) return;
     // An address that the guest has given up: the next datagram finds the new one.
     if (sys::invoke(__NR_sendto, session->guest, datagram_, n, MSG_NOSIGNAL, nullptr, 0) < 0) drop(*session);
   }
 
-  Session* sessionOf(const Listener& listener, const SocketAddress& client) {
+  Session* sessionOf(const Listener& listener, const SocketAddress& client, const LocalAddress& local) {
     Session* oldest = sessions_;
     for (Session* session = sessions_; session < sessions_ + sessionCount_; session++) {
-      if (session->listener == &listener && memcmp(&session->client, &client, client.size()) == 0) {
+      if (session->listener == &listener && memcmp(&session->client, &client, client.size()) == 0 &&
+          session->local == local) {
         session->lastUse = ++uses_;
         return session;
       }
@@ -155,7 +209,7 @@ class Relay {
     if (guest < 0) return nullptr;
     if (sessionCount_ == kMaxSessions) drop(*oldest);
     Session& session = sessions_[sessionCount_++];
-    session = {&listener, client, guest, ++uses_};
+    session = {&listener, client, local, guest, ++uses_};
     return &session;
   }
 
@@ -164,7 +218,7 @@ class Relay {
     long n = sys::read(session.guest, datagram_, sizeof datagram_);
     if (n < 0) return;
     session.lastUse = ++uses_;
-    sys::invoke(__NR_sendto, session.listener->fd, datagram_, n, MSG_NOSIGNAL, &session.client, session.client.size());
+    sendTo(session.listener->fd, datagram_, static_cast<size_t>(n), session.client, session.local);
   }
 
   void drop(Session& session) {

@@ -105,7 +105,14 @@ function entriesOf(
     readonly warn: (text: string) => void;
   },
 ): Entry[] {
-  const files = { spec, host, helper: places.helper, writable: !places.readOnly, warn: places.warn };
+  const files = {
+    spec,
+    host,
+    helper: places.helper,
+    resolved: places.payload.init === 'systemd',
+    writable: !places.readOnly,
+    warn: places.warn,
+  };
   return [
     procEntry(),
     ...sysctlEntries(spec),

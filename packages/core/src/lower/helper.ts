@@ -25,9 +25,6 @@ function pasta({ program, address, forwardsNames }: HelperView): Step {
       GUEST_VETH,
       ...(address === undefined ? [] : ['--ns-mac-addr', address]),
       ...noPorts,
-      // to a guest that asks by DHCP
-      '--dhcp-dns',
-      '--dhcp-search',
       ...(forwardsNames ? ['--dns-forward', PASTA_NAMES] : []),
       // it takes root of a user namespace with all ids for root of the host, and would become nobody
       '--runas',

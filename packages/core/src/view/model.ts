@@ -328,7 +328,9 @@ export interface HelperView {
   readonly program: string;
   /** hardware address of the guest's interface; absent: a random one */
   readonly address?: string;
-  /** the guest asks the helper after names, which asks the host's own resolver */
+  /** resolv.conf(5) for the guest; empty: the host asks nobody */
+  readonly resolver: string;
+  /** the helper answers at an address of its own for the first server of the host */
   readonly forwardsNames: boolean;
 }
 

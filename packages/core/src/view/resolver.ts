@@ -3,7 +3,6 @@
 import type { HostFacts, ResolverFile } from '../facts';
 import type { ContainerSpec } from '../spec';
 import type { Entry, HelperView } from './model';
-import { helperResolver } from './user-network';
 
 export const RESOLV_CONF = '/etc/resolv.conf';
 
@@ -21,6 +20,8 @@ export interface FileSetting {
   readonly host: HostFacts;
   /** what gives the guest its network */
   readonly helper?: HelperView | undefined;
+  /** the guest boots systemd, which may bring its own resolver */
+  readonly resolved: boolean;
   /** /etc of the guest can be written to */
   readonly writable: boolean;
   readonly warn: (text: string) => void;
@@ -54,15 +55,43 @@ export function resolverEntries(setting: FileSetting): Entry[] {
 }
 
 /** A copy of the host's, with servers that the guest can reach. */
-function helperEntries({ host, writable }: FileSetting, helper: HelperView): Entry[] {
-  const content = helperResolver(helper, host.resolver?.host ?? '');
+function helperEntries({ writable, resolved }: FileSetting, { resolver: content }: HelperView): Entry[] {
   if (content === '') return [];
   const [path, mode] = [RESOLV_CONF, 0o644];
-  if (writable) return [{ kind: 'put', path, mode, content, try: true }];
   const source = '/run/host/resolv.conf';
   return [
-    { kind: 'file', path: source, mode, content: { bytes: content } },
-    { kind: 'guest', path, source, recursive: false, flags: ['ro', 'nosuid', 'nodev'], nofollow: true, try: true },
+    ...(resolved ? resolvedEntries(content) : []),
+    ...(writable
+      ? [{ kind: 'put', path, mode, content, try: true } as const]
+      : [
+          { kind: 'file', path: source, mode, content: { bytes: content } } as const,
+          // a link is left alone: it leads to the file of a program in the guest
+          {
+            kind: 'guest',
+            path,
+            source,
+            recursive: false,
+            flags: ['ro', 'nosuid', 'nodev'],
+            nofollow: true,
+            try: true,
+          } as const,
+        ]),
+  ];
+}
+
+/** The same servers for systemd-resolved, which is not asked by way of the file but writes it: resolved.conf(5). */
+function resolvedEntries(content: string): Entry[] {
+  const words = (key: string): string =>
+    [...content.matchAll(new RegExp(`^\\s*${key}\\s+(.*)$`, 'gm'))].map(([, value = '']) => value.trim()).join(' ');
+  const directories = ['/run/systemd', '/run/systemd/resolved.conf.d'];
+  return [
+    ...directories.map((path): Entry => ({ kind: 'directory', path, mode: 0o755 })),
+    {
+      kind: 'file',
+      path: `${directories[1]}/host.conf`,
+      mode: 0o644,
+      content: { bytes: `[Resolve]\nDNS=${words('nameserver')}\nDomains=${words('search')}\n` },
+    },
   ];
 }
 

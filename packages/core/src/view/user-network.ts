@@ -10,7 +10,7 @@ import type { HelperView, NetworkView } from './model';
 /** The guest's interface, as with the virtual cable that root has. */
 export const GUEST_VETH = 'host0';
 
-/** Where pasta(1) answers for a resolver of the host that the guest cannot reach; a link-local address, which nobody else has. */
+/** Where pasta(1) answers for the first name server of the host, should the guest not reach it; a link-local address, which nobody has. */
 export const PASTA_NAMES = '169.254.1.1';
 
 /** The network of slirp4netns(1). */
@@ -75,34 +75,33 @@ function helperOf(network: NetworkSpec, host: HostFacts, facts: NetworkFacts, ma
     kind: found.kind,
     program,
     ...(address === undefined ? {} : { address }),
-    forwardsNames: found.kind === 'slirp4netns' || asksLoopback(host),
+    ...resolverOf(found.kind, host.resolver?.host ?? '', facts.gateways ?? []),
   };
 }
 
-/** The host's resolver is at an address that is the guest's own in the guest, as that of systemd-resolved. */
-function asksLoopback({ resolver }: HostFacts): boolean {
-  return nameServers(resolver?.host ?? '').some(isLoopback);
-}
-
 /**
- * resolv.conf(5) for a guest with such a network: the host's, with servers that the guest can reach.
+ * The host's resolv.conf(5), with servers that the guest can reach: the others are asked through the helper.
  *
  * @param text the host's
+ * @param gateways addresses that pasta takes for the host's own
  */
-export function helperResolver({ kind, forwardsNames }: HelperView, text: string): string {
+function resolverOf(
+  kind: HelperKind,
+  text: string,
+  gateways: readonly string[],
+): Pick<HelperView, 'resolver' | 'forwardsNames'> {
+  const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, server = '']) => server);
+  const reached = kind === 'pasta' ? servers.filter((one) => !isOwn(one) && !gateways.includes(one)) : [];
+  const forwardsNames = servers.length > reached.length;
   const own = kind === 'pasta' ? PASTA_NAMES : SLIRP.names;
-  const reached = kind === 'pasta' ? nameServers(text).filter((server) => !isLoopback(server)) : [];
-  const servers = [...(forwardsNames ? [own] : []), ...reached];
   const others = text.split('\n').filter((line) => /^\s*(search|domain|options|sortlist)\s/.test(line));
-  return [...servers.map((server) => `nameserver ${server}`), ...others, ''].join('\n');
+  const lines = [...(forwardsNames ? [own] : []), ...reached].map((server) => `nameserver ${server}`);
+  return { resolver: [...lines, ...others].map((line) => `${line}\n`).join(''), forwardsNames };
 }
 
-function nameServers(text: string): string[] {
-  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, server = '']) => server);
-}
-
-function isLoopback(server: string): boolean {
-  return /^127\.|^::1$|^0\.0\.0\.0$/.test(server);
+/** An address that means another machine in the guest: of the loopback (systemd-resolved), or of a link alone. */
+function isOwn(server: string): boolean {
+  return /^(127\.|0\.0\.0\.0$|::1?$|fe[89ab])/i.test(server);
 }
 
 /** Options that only the host's root can carry out, each with what it would take. */

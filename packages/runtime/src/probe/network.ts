@@ -32,6 +32,13 @@ export function probeNetwork({ network }: ContainerSpec, { rootless }: HostFacts
   };
 }
 
+/** Routers of the default routes in /proc/net/route, where an address is a number in the order of the machine. */
+function gateways(table: string): string[] {
+  return [...table.matchAll(/^\S+\t0{8}\t([0-9A-F]{8})\t/gm)]
+    .map(([, hex = '']) => [0, 8, 16, 24].map((shift) => (Number.parseInt(hex, 16) >>> shift) & 255).join('.'))
+    .filter((address) => address !== '0.0.0.0');
+}
+
 /** What matters to a launch without the host's root. */
 function withoutRoot(): Partial<NetworkFacts> {
   const native = addon();
@@ -41,5 +48,6 @@ function withoutRoot(): Partial<NetworkFacts> {
     own: native.ownsNetwork(),
     helpers: { ...(pasta === undefined ? {} : { pasta }), ...(slirp4netns === undefined ? {} : { slirp4netns }) },
     ...(first === undefined ? {} : { firstPort: Number(first) }),
+    gateways: gateways(native.readText('/proc/net/route') ?? ''),
   };
 }
