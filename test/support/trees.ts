@@ -19,8 +19,8 @@ const ARGUMENTS: Readonly<Record<Kind, readonly string[]>> = {
   sid: ['--autologin', 'sid'],
   i386: ['--arch=i386', '--autologin', 'bookworm'],
   sysvinit: ['--init=sysvinit', '--autologin', 'bookworm'],
-  // a host for machines: with systemd-machined, and what Node needs
-  machined: ['--include=systemd-container,libstdc++6', 'bookworm'],
+  // a host for machines: with systemd-machined, a systemd for each user, and what Node needs
+  machined: ['--include=systemd-container,dbus-user-session,libpam-systemd,uidmap,libstdc++6', 'bookworm'],
 };
 
 /** The tree of this kind that all tests share: to be looked at, or copied. Made at the first call. */

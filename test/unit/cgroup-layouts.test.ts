@@ -51,7 +51,7 @@ test('on a host with v1 only, systemd up to 257 boots and 258 is refused', () =>
 });
 
 test('only a systemd that is booted needs cgroups', () => {
-  refused(NONE, 252, /no cgroups that systemd could use/);
+  refused(NONE, 252, /systemd in the tree needs a cgroup of its own, and the host has none/);
   assert.is(viewOf(['true'], host({ cgroup: NONE })).cgroup.kind, 'none');
   assert.is(viewOf(['-b'], host({ cgroup: NONE }), tree({ init: 'busybox' })).cgroup.kind, 'none');
   assert.is(viewOf(['true'], host({ cgroup: V1 }), tree({ systemdVersion: 258 })).cgroup.kind, 'legacy');
@@ -59,18 +59,18 @@ test('only a systemd that is booted needs cgroups', () => {
 });
 
 test('a read-only mount, or a kernel without cgroup namespaces, is as good as none', () => {
-  refused({ ...V2, unifiedWritable: false }, 252, /no cgroups/);
-  refused({ ...V2, namespace: false }, 252, /no cgroups/);
-  refused({ kind: 'v1', v1: [CPU, { ...NAMED, writable: false }] }, 252, /no cgroups/);
+  refused({ ...V2, unifiedWritable: false }, 252, /the host has none that can be written/);
+  refused({ ...V2, namespace: false }, 252, /the host has no cgroup namespaces/);
+  refused({ kind: 'v1', v1: [CPU, { ...NAMED, writable: false }] }, 252, /the host has none that can be written/);
 });
 
 test('the layout that was asked for by name is given or refused', () => {
   const asked = (value: string, cgroup: CgroupFacts, changes: Partial<TreeFacts> = {}) =>
     view(specIn({ SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: value }, '-b'), host({ cgroup }), tree(changes)).cgroup.kind;
   assert.is(asked('0', HYBRID), 'legacy');
-  assert.throws(() => asked('0', V2), /no legacy cgroup hierarchies/);
+  assert.throws(() => asked('0', V2), /legacy cgroups are asked for, and the host has none/);
   assert.throws(() => asked('0', HYBRID, { systemdVersion: 258 }), /refuses legacy cgroups/);
-  assert.throws(() => asked('1', V1), /no writable cgroup2 mount/);
+  assert.throws(() => asked('1', V1), /cgroup2 is asked for, and the host has none/);
 });
 
 test("the guest's own cgroup lies below the launcher's, by machine and process id", () => {

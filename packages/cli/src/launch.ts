@@ -170,13 +170,15 @@ function inItsUnit(spec: ContainerSpec, prepared: Prepared, warn: (text: string)
   const { name, required } = unit.scope;
   if (!inScope(name) && !explainsFailure()) {
     try {
-      enterScope(unit.scope);
+      enterScope(unit.scope, prepared.host.userManager);
     } catch (error) {
       if (!isTsnspawnError(error) || required || spec.register === true || error.code === 'EEXIST') throw error;
       warn(`${error.message}; going on without a unit`);
     }
   }
-  return planned(prepared, inScope(name) ? probePlace(spec) : { systemd: false });
+  if (inScope(name)) return planned(prepared, probePlace(spec));
+  // what a user may do without a unit is another thing
+  return planned(prepared, unit.scope.manager === 'user' ? { userManager: undefined } : { systemd: false });
 }
 
 /** The same launch on a host about which more is known. */

@@ -306,7 +306,7 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
     case 'cgroupDevices':
       return errno === 'EINVAL' || errno === 'ENOSYS' ? 'the kernel needs CONFIG_CGROUP_BPF' : undefined;
     case 'register':
-      return 'does systemd-machined run? --register=auto goes on without it';
+      return 'does systemd-machined run, and may this user register? --register=auto goes on without it';
     case 'openTree':
       if (errno === 'ENOSYS') return 'Linux 5.12 or newer is needed';
       if (errno === 'EINVAL' && !step.recursive) return 'a user namespace may not leave out what is mounted below it';

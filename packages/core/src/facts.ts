@@ -19,11 +19,14 @@ export interface CgroupHierarchy {
   readonly name: string;
   /** where the hierarchy is mounted on the host */
   readonly mount: string;
-  /** the launcher's own cgroup in it, starting with / */
+  /** the cgroup in it below which the launcher may make one, starting with /: its own, or one near it that is delegated to it */
   readonly path: string;
-  /** false where the mount is read-only; permission bits do not count. Default true */
+  /** false where it may make none: the mount is read-only, or nothing is delegated to the caller. Default true */
   readonly writable?: boolean | undefined;
 }
+
+/** Why a caller can make no cgroup: mounted read-only, not to be seen at its place, or somebody else's. */
+export type CgroupObstacle = 'read-only' | 'hidden' | 'foreign';
 
 /** The cgroup set-up of the host, from /proc/self/cgroup and /proc/self/mountinfo. */
 export interface CgroupFacts {
@@ -31,10 +34,13 @@ export interface CgroupFacts {
   readonly kind: 'v2' | 'v1' | 'hybrid' | 'none';
   /** where cgroup2 is mounted; present for v2 and hybrid */
   readonly unifiedMount?: string | undefined;
-  /** the launcher's own cgroup in cgroup2, starting with / */
+  /** the cgroup in cgroup2 below which the launcher may make one, starting with /: its own, or the nearest above that is
+   *  delegated to it. Where there is none: its own */
   readonly unifiedPath?: string | undefined;
-  /** false where the cgroup2 mount is read-only. Default true */
+  /** false where it may make none there. Default true */
   readonly unifiedWritable?: boolean | undefined;
+  /** why */
+  readonly unifiedObstacle?: CgroupObstacle | undefined;
   /** the legacy hierarchies that are mounted, name=systemd among them */
   readonly v1: readonly CgroupHierarchy[];
   /** false where the kernel has no cgroup namespaces (before Linux 4.6). Default true */
@@ -73,8 +79,10 @@ export interface ResourceFacts {
   /** processors and memory nodes that the launcher may use, ascending */
   readonly cpus: readonly number[];
   readonly mems: readonly number[];
-  /** the launcher's own cgroup first; empty without cgroup2 */
+  /** the launcher's own cgroup, or the nearest that is delegated to it, first; empty where it may make none */
   readonly levels: readonly UnifiedLevel[];
+  /** controllers of cgroup2 that the caller's own systemd has, where it has one */
+  readonly manager?: readonly string[] | undefined;
   /** `8:0` of the whole disk that a path of a property lies on */
   readonly disks: { readonly [path: string]: string | undefined };
   /** what a path or a group of DeviceAllow= means; nothing where there is no such device */
@@ -202,6 +210,8 @@ export interface HostFacts {
   readonly resources?: ResourceFacts | undefined;
   /** systemd manages the host: sd_booted(3). Default false */
   readonly systemd?: boolean | undefined;
+  /** the runtime directory of the caller, where its own systemd listens: user@.service(5). Looked for when the caller is not root */
+  readonly userManager?: string | undefined;
   readonly stdinTty: boolean;
   readonly stdoutTty: boolean;
   /** number of descriptors, from 3 on, that a service manager gave the caller to hand on (sd_listen_fds(3)). Default 0 */

@@ -64,7 +64,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
       ...imageEntries(spec, tree),
       ...entriesOf(spec, host, tree, { machine, users, payload, readOnly, helper: network.helper, warn }),
     ],
-    cgroup: cgroupLayout(spec, host, tree, payload),
+    cgroup: cgroupLayout(spec, host, tree, payload, unit),
     ...(resources === undefined ? {} : { resources }),
     ...(unit === undefined ? {} : { unit }),
     payload,

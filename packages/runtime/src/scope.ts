@@ -22,13 +22,18 @@ const GOING = 2_000;
 /**
  * Moves this process into a new scope; what it starts from now on is born there.
  *
+ * @param userManager the runtime directory of the user whose systemd is asked for it
  * @throws TsnspawnError when systemd refuses, or does not answer in time
  */
-export function enterScope({ name, properties }: NonNullable<UnitView['scope']>): void {
+export function enterScope(
+  { name, manager, properties }: NonNullable<UnitView['scope']>,
+  userManager: string | undefined,
+): void {
   if (inScope(name)) return;
   const words = [['PIDs', 'au', '1', String(process.pid)], ...properties];
   const call = [
-    '--system',
+    // by its address: a session may have another bus, on which no systemd listens
+    manager === 'system' ? '--system' : `--address=unix:path=${join(userManager ?? '', 'bus')}`,
     '--quiet',
     `--timeout=${PATIENCE / 1000}`,
     'call',
@@ -60,15 +65,15 @@ export function enterScope({ name, properties }: NonNullable<UnitView['scope']>)
     if (Date.now() - start > PATIENCE)
       throw new TsnspawnError(`systemd did not move the launcher into ${name}`, {
         code: 'ETIMEDOUT',
-        hint: `see: systemctl status ${name}`,
+        hint: `see: systemctl ${manager === 'user' ? '--user ' : ''}status ${name}`,
       });
   }
 }
 
 /** What has changed with the unit that this process is in. */
 export function probePlace(spec: ContainerSpec): Pick<HostFacts, 'cgroup' | 'resources'> {
-  const { cgroup } = probeHost();
-  return { cgroup, resources: probeResources(spec.properties, cgroup) };
+  const host = probeHost();
+  return { cgroup: host.cgroup, resources: probeResources(spec.properties, host) };
 }
 
 /** Whether this process is in the scope, or in a cgroup below it. */

@@ -1,20 +1,25 @@
 // Which cgroup layout the guest gets. An init decides by what is mounted at /sys/fs/cgroup: systemd 233 and newer take
 // cgroup2 alone, 258 and newer refuse anything else, older ones know the legacy hierarchies only. The host decides what can be
-// given: a cgroup2 mount serves on a v2 and on a hybrid host, legacy hierarchies exist on a v1 and on a hybrid one.
+// given: a cgroup2 mount serves on a v2 and on a hybrid host, legacy hierarchies exist on a v1 and on a hybrid one. And who is not
+// root of the host has only what is delegated to it.
 
 import { CgroupError } from '../errors';
 import type { HostFacts, TreeFacts } from '../facts';
 import type { ContainerSpec } from '../spec';
-import type { CgroupLayout, PayloadView } from './model';
+import { delegationHint } from './delegation';
+import type { CgroupLayout, PayloadView, UnitView } from './model';
 
 /** First systemd that is at home in cgroup2 alone. */
 const FIRST_UNIFIED = 233;
 /** First systemd without support for the legacy hierarchies. */
 const FIRST_WITHOUT_LEGACY = 258;
 
+const UNSET = 'unset SYSTEMD_NSPAWN_UNIFIED_HIERARCHY';
+
 /**
  * The layout for this guest on this host. Only a systemd that is booted needs cgroups: everything else starts without.
  *
+ * @param unit a scope that the launch will be in: systemd delegates it
  * @throws CgroupError when a systemd that is booted cannot live with what the host has, or when the layout that was asked for
  *   by name is not there
  */
@@ -23,55 +28,67 @@ export function cgroupLayout(
   host: HostFacts,
   tree: TreeFacts,
   payload: PayloadView,
+  unit?: UnitView,
 ): CgroupLayout {
+  if (!spec.cgroupNamespace) return hostLayout(spec, host);
   const needed = payload.kind === 'boot' && tree.init === 'systemd';
   const version = tree.init === 'systemd' ? tree.systemdVersion : undefined;
-  const { cgroup } = host;
-  if (!spec.cgroupNamespace) return hostLayout(spec, host);
-  // without a cgroup namespace the guest would see, and could write, the host's whole hierarchy
-  const usable = cgroup.namespace !== false;
-  const unified = usable && cgroup.unifiedMount !== undefined && cgroup.unifiedWritable !== false;
-  const named = cgroup.v1.some(({ name, writable }) => name === 'name=systemd' && writable !== false);
-  // to mount them without a cgroup of its own takes root of the host
-  const legacy = usable && cgroup.v1.length > 0 && (named || (!needed && host.rootless === undefined));
+  const { unified, legacy } = given(host, needed, unit);
+  const ofAge = version !== undefined && version >= FIRST_WITHOUT_LEGACY;
+  const old = version !== undefined && version < FIRST_UNIFIED;
 
   if (spec.unifiedCgroup === true) {
     if (unified) return { kind: 'unified', optional: false };
-    throw new CgroupError('the host has no writable cgroup2 mount', { hint: 'unset SYSTEMD_NSPAWN_UNIFIED_HIERARCHY' });
+    throw missing('cgroup2 is asked for', host, 'unified', UNSET);
   }
   if (spec.unifiedCgroup === false) {
-    if (needed && version !== undefined && version >= FIRST_WITHOUT_LEGACY) {
-      throw new CgroupError(`systemd ${version} in the tree refuses legacy cgroups`, {
-        hint: 'unset SYSTEMD_NSPAWN_UNIFIED_HIERARCHY',
-      });
+    if (needed && ofAge) {
+      throw new CgroupError(`systemd ${version} in the tree refuses legacy cgroups`, { hint: UNSET });
     }
     if (legacy) return legacyLayout(host);
-    throw new CgroupError('the host has no legacy cgroup hierarchies', { hint: mountHint(host) });
+    throw missing('legacy cgroups are asked for', host, 'legacy', mountHint(host));
   }
-
-  const old = version !== undefined && version < FIRST_UNIFIED;
-  if (needed && old) {
-    if (legacy) return legacyLayout(host);
-    throw new CgroupError(`systemd ${version} in the tree needs legacy cgroups, and the host has none`, {
-      hint: mountHint(host),
-    });
+  if (needed && old && !legacy) {
+    throw missing(`systemd ${version} in the tree needs legacy cgroups`, host, 'legacy', mountHint(host));
   }
   if (old && legacy) return legacyLayout(host);
   if (unified) return { kind: 'unified', optional: !needed };
-  if (needed && legacy && version !== undefined && version >= FIRST_WITHOUT_LEGACY) {
-    throw new CgroupError(`systemd ${version} in the tree needs cgroup2, and the host has none`, {
-      hint: 'mount it beside the legacy ones: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified',
-    });
-  }
+  if (needed && ofAge)
+    throw missing(`systemd ${version} in the tree needs cgroup2`, host, 'unified', mountHint(host, true));
   if (legacy) return legacyLayout(host);
-  if (needed) {
-    throw new CgroupError('the host has no cgroups that systemd could use', {
-      hint: usable
-        ? 'mount them writable: mount -t cgroup2 cgroup2 /sys/fs/cgroup'
-        : 'cgroup namespaces are needed: Linux 4.6 or newer',
-    });
+  if (!needed) return { kind: 'none' };
+  const kind = host.cgroup.unifiedMount === undefined && host.cgroup.v1.length > 0 ? 'legacy' : 'unified';
+  throw missing('systemd in the tree needs a cgroup of its own', host, kind, mountHint(host, true));
+}
+
+/** What can be given. Without a cgroup namespace the guest would see, and could write, the host's whole hierarchy. */
+function given({ cgroup, rootless }: HostFacts, needed: boolean, unit: UnitView | undefined) {
+  const usable = cgroup.namespace !== false;
+  const scope = unit?.scope?.manager === 'user' && cgroup.unifiedObstacle === 'foreign';
+  const named = cgroup.v1.some(({ name, writable }) => name === 'name=systemd' && writable !== false);
+  return {
+    unified: usable && cgroup.unifiedMount !== undefined && (cgroup.unifiedWritable !== false || scope),
+    // to mount them without a cgroup of its own takes root of the host
+    legacy: usable && cgroup.v1.length > 0 && (named || (!needed && rootless === undefined)),
+  };
+}
+
+/**
+ * The refusal: the host does not have it, or does not let this user have it.
+ *
+ * @param what is wanted, and by whom
+ * @param hint how root gets it
+ */
+function missing(what: string, host: HostFacts, kind: 'unified' | 'legacy', hint: string): CgroupError {
+  const { cgroup, rootless } = host;
+  const there =
+    kind === 'legacy' ? cgroup.v1.some(({ name }) => name === 'name=systemd') : cgroup.unifiedMount !== undefined;
+  if (cgroup.namespace === false) {
+    return new CgroupError(`${what}, and the host has no cgroup namespaces`, { hint: 'they need Linux 4.6 or newer' });
   }
-  return { kind: 'none' };
+  if (rootless === undefined || !there)
+    return new CgroupError(`${what}, and the host has none that can be written`, { hint });
+  return new CgroupError(`${what}, and this user may make none`, { hint: delegationHint(host, [], kind) });
 }
 
 /** The guest in the host's cgroup namespace (SYSTEMD_NSPAWN_USE_CGNS=0). */
@@ -96,7 +113,13 @@ function legacyLayout(host: HostFacts): CgroupLayout {
   return { kind: 'legacy', hierarchies };
 }
 
-function mountHint(host: HostFacts): string {
-  const at = host.cgroup.kind === 'v2' ? '/run/cgroup-systemd' : '/sys/fs/cgroup/systemd';
+/** How root mounts what is missing. */
+function mountHint({ cgroup }: HostFacts, unified = false): string {
+  if (unified) {
+    return cgroup.v1.length > 0
+      ? 'mount it beside the legacy ones: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified'
+      : 'mount them writable: mount -t cgroup2 cgroup2 /sys/fs/cgroup';
+  }
+  const at = cgroup.kind === 'v2' ? '/run/cgroup-systemd' : '/sys/fs/cgroup/systemd';
   return `mount one on the host: mkdir -p ${at} && mount -t cgroup -o none,name=systemd cgroup ${at}`;
 }

@@ -239,6 +239,8 @@ export interface ResourceView {
 export interface UnitView {
   /** the scope that the launcher moves into with all it starts; absent: it stays in the unit it is in */
   readonly scope?: {
+    /** the host's systemd, or the caller's own */
+    readonly manager: 'system' | 'user';
     readonly name: string;
     readonly slice: string;
     /** words of busctl(1), a property each: name, signature, value */

@@ -2,13 +2,14 @@
 // be given is refused here, before anything is touched.
 
 import { CgroupError, UsageError } from '../errors';
-import type { CgroupHierarchy, HostFacts, ResourceFacts, UnifiedLevel } from '../facts';
+import type { CgroupHierarchy, HostFacts, ResourceFacts } from '../facts';
 import { deviceRules, legacyDeviceRules } from '../resources/devices';
 import { type CgroupFile, legacyFiles, type Measures, unifiedFiles } from '../resources/files';
 import { type Controller, controllerOf, parseProperty, type Resource } from '../resources/properties';
 import { rangesOf } from '../resources/units';
 import type { ContainerSpec, UnitProperty } from '../spec';
 import { Refusal } from '../values/text';
+import { delegationHint } from './delegation';
 import type { CgroupSetting, ResourceView, UnifiedPlace } from './model';
 
 const OPTION = '--property';
@@ -97,6 +98,7 @@ export function resourcesOf(spec: ContainerSpec, host: HostFacts, ownUnit: boole
     requireProcessors(property, resource, facts);
     const controller = controllerOf(resource);
     if (controller === undefined) continue;
+    if (host.rootless !== undefined) refuseDevices(property, controller);
     const name = `${property.name}=${property.value}`;
     const legacy = legacyOf(controller, host);
     if (controller === 'devices') {
@@ -108,7 +110,7 @@ export function resourcesOf(spec: ContainerSpec, host: HostFacts, ownUnit: boole
       continue;
     }
     if (legacy === undefined) {
-      requireController(name, controller, facts.levels);
+      requireController(name, controller, host);
       unified.add(controller);
     }
     const files = refusing(property, () =>
@@ -117,7 +119,7 @@ export function resourcesOf(spec: ContainerSpec, host: HostFacts, ownUnit: boole
     if (files.length > 0) settings.push({ hierarchy: legacy?.name ?? 'unified', property: name, files });
   }
   const bounded = settings.some(({ hierarchy }) => hierarchy === 'unified') || rules !== undefined;
-  const handed = delegatedOf(all, facts, ownUnit, asked);
+  const handed = delegatedOf(all, host, ownUnit, asked);
   if (settings.length === 0 && rules === undefined && handed.length === 0 && !ownUnit) return undefined;
   const place = placeOf([...new Set([...unified, ...handed])], host, ownUnit, asked);
   return {
@@ -148,8 +150,27 @@ function legacyOf(controller: Controller, { cgroup }: HostFacts): CgroupHierarch
   return found?.writable === false ? undefined : found;
 }
 
-function requireController(name: string, controller: Controller, levels: readonly UnifiedLevel[]): void {
+/**
+ * Filters of devices are the affair of the host's root, in both kinds of hierarchies.
+ * @throws CgroupError
+ */
+export function refuseDevices({ name, value }: UnitProperty, controller: Controller): void {
+  if (controller !== 'devices') return;
+  throw new CgroupError(`${OPTION}=${name}=${value} cannot be given: only root can filter devices`, {
+    option: OPTION,
+    hint: 'without root a guest makes no device nodes: it has those of its /dev and what is bound',
+  });
+}
+
+function requireController(name: string, controller: Controller, host: HostFacts): void {
+  const levels = host.resources?.levels ?? [];
   if (levels.some(({ controllers }) => controllers.includes(controller))) return;
+  if (host.rootless !== undefined) {
+    throw new CgroupError(
+      `${OPTION}=${name} cannot be given: no cgroup with the ${controller} controller is delegated to this user`,
+      { option: OPTION, hint: delegationHint(host, [controller]) },
+    );
+  }
   throw new CgroupError(`${OPTION}=${name} cannot be given: the host has no ${controller} controller`, {
     option: OPTION,
     hint: 'it must be in /sys/fs/cgroup/cgroup.controllers, or in a legacy hierarchy that is mounted writable',
@@ -173,17 +194,18 @@ const DELEGATED: readonly Controller[] = ['cpu', 'cpuset', 'io', 'memory', 'pids
 /** The controllers of cgroup2 that the guest may use itself. */
 function delegatedOf(
   all: readonly Resource[],
-  { levels }: ResourceFacts,
+  host: HostFacts,
   ownUnit: boolean,
   asked: readonly Asked[],
 ): readonly Controller[] {
+  const levels = host.resources?.levels ?? [];
   const wanted = all.findLast((resource) => resource.kind === 'delegate')?.controllers ?? ownUnit;
   const there = DELEGATED.filter((name) => levels[0]?.controllers.includes(name));
   if (wanted === true) return there;
   if (wanted === false) return [];
   for (const controller of wanted) {
     const property = asked.findLast(({ resource }) => resource.kind === 'delegate')?.property;
-    requireController(`Delegate=${property?.value ?? ''}`, controller, levels);
+    requireController(`Delegate=${property?.value ?? ''}`, controller, host);
   }
   return wanted;
 }
@@ -204,7 +226,9 @@ function placeOf(
   if (own === undefined) return undefined;
   if (ownUnit) return { base: own.path, enable: needed, leaf: true };
   if (needed.length === 0) return { base: own.path, enable: [], leaf: false };
-  const place = (host.systemd === true ? [own] : levels).find(({ controllers, enabled, processes, root }) => {
+  // a user has none there that systemd has not given away
+  const within = host.systemd === true && host.rootless === undefined ? [own] : levels;
+  const place = within.find(({ controllers, enabled, processes, root }) => {
     if (needed.every((name) => enabled.includes(name))) return true;
     return needed.every((name) => controllers.includes(name)) && (root || processes === 'none');
   });
@@ -213,6 +237,12 @@ function placeOf(
     ({ resource }) => controllerOf(resource) !== undefined || resource.kind === 'delegate',
   )?.property;
   const what = `${OPTION}=${property?.name}=${property?.value}`;
+  if (host.rootless !== undefined) {
+    throw new CgroupError(
+      `${what} cannot be given: no cgroup from ${own.path} upwards that is delegated to this user can hand down ${needed.join(', ')}`,
+      { option: OPTION, hint: delegationHint(host, needed) },
+    );
+  }
   if (host.systemd === true) {
     throw new CgroupError(
       `${what} cannot be given with --keep-unit: the unit has other processes, or is not delegated`,

@@ -1,6 +1,7 @@
 // What this host lets this user do, found by looking and trying. On the launch path: a handful of small reads, no more.
 
 import { existsSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { arch } from 'node:process';
 import {
   CAPABILITIES,
@@ -39,6 +40,7 @@ export function probeHost(): HostFacts {
     initLimits: { NPROC: initLimits.NPROC, SIGPENDING: initLimits.SIGPENDING },
     cgroup,
     ...(systemd ? { systemd } : {}),
+    ...(systemd && process.geteuid?.() !== 0 ? userManager() : {}),
     stdinTty: addon().isTerminal(0),
     stdoutTty: addon().isTerminal(1),
     ...listenFds(),
@@ -56,6 +58,14 @@ export function probeHost(): HostFacts {
     runId: randomUuid().replaceAll('-', '').slice(0, 16),
     ...(selinux === undefined ? {} : { selinuxMount: selinux }),
   };
+}
+
+/** Where the caller's own systemd and its bus listen. A program of sudo(8) or su(1) is not told where that is. */
+function userManager(): { userManager?: string } {
+  const directory = process.env.XDG_RUNTIME_DIR || `/run/user/${process.geteuid?.() ?? 0}`;
+  return existsSync(join(directory, 'systemd/private')) && existsSync(join(directory, 'bus'))
+    ? { userManager: directory }
+    : {};
 }
 
 /** What sd_listen_fds(3) would find: the variables must be meant for this very process. */

@@ -1,14 +1,25 @@
 // What limits can be of on this host, and where in cgroup2 they could be set. Only for launches that ask for some.
 
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { constants, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CgroupFacts, pathsOf, type ResourceFacts, type UnifiedLevel, type UnitProperty } from '@tsnspawn/core';
+import {
+  type CgroupFacts,
+  type HostFacts,
+  pathsOf,
+  type ResourceFacts,
+  type UnifiedLevel,
+  type UnitProperty,
+} from '@tsnspawn/core';
 import { explainsFailure } from '@tsnspawn/native';
+import { may, mayDivide } from './cgroup';
 
 /** The leaf of its own unit that the launcher moves into. */
 const LEAF = '/supervisor';
 
-export function probeResources(properties: readonly UnitProperty[], cgroup: CgroupFacts): ResourceFacts {
+export function probeResources(
+  properties: readonly UnitProperty[],
+  { cgroup, euid, rootless, userManager }: Pick<HostFacts, 'cgroup' | 'euid' | 'rootless' | 'userManager'>,
+): ResourceFacts {
   const { disks, devices } = pathsOf(properties);
   const cpuset = cgroup.v1.find(({ name }) => name.split(',').includes('cpuset'));
   const own = cgroup.unifiedMount === undefined ? undefined : cgroup.unifiedMount + (cgroup.unifiedPath ?? '/');
@@ -27,7 +38,8 @@ export function probeResources(properties: readonly UnitProperty[], cgroup: Cgro
     ),
     cpus: set('cpuset.cpus', 'cpuset.cpus.effective', '/sys/devices/system/cpu/online'),
     mems: set('cpuset.mems', 'cpuset.mems.effective', '/sys/devices/system/node/online'),
-    levels: levelsOf(cgroup),
+    levels: levelsOf(cgroup, rootless === undefined),
+    ...(userManager === undefined ? {} : { manager: managerControllers(cgroup, euid) }),
     disks: Object.fromEntries(disks.map((path) => [path, diskOf(path)])),
     devices: Object.fromEntries(devices.map((name) => [name, devicesOf(name)])),
   };
@@ -50,26 +62,35 @@ function numbers(list: string): number[] {
   });
 }
 
-/** The launcher's own cgroup2 and all above it that can be seen. */
-function levelsOf({ unifiedMount, unifiedPath = '/', unifiedWritable }: CgroupFacts): UnifiedLevel[] {
+/** The launcher's own cgroup2 and all above it that can be seen; for who is not root of the host: that are delegated. */
+function levelsOf({ unifiedMount, unifiedPath = '/', unifiedWritable }: CgroupFacts, root: boolean): UnifiedLevel[] {
   if (unifiedMount === undefined || unifiedWritable === false) return [];
   // a launch that failed at a step is planned again, for its words, and must come out the same
   const moved = explainsFailure() && unifiedPath.endsWith(LEAF);
   const levels: UnifiedLevel[] = [];
   for (let path = moved ? unifiedPath.slice(0, -LEAF.length) || '/' : unifiedPath; ; path = join(path, '..')) {
+    if (!root && !mayDivide(join(unifiedMount, path))) return levels;
     const file = (name: string): string => text1(join(unifiedMount, path, name));
     const pids = file('cgroup.procs').split('\n').filter(Boolean);
     const own = (moved && levels.length === 0) || (pids.length > 0 && pids.every((pid) => pid === `${process.pid}`));
+    const enabled = file('cgroup.subtree_control').split(' ').filter(Boolean);
+    const mayEnable = root || may(join(unifiedMount, path, 'cgroup.subtree_control'), constants.W_OK);
     levels.push({
       path,
-      controllers: file('cgroup.controllers').split(' ').filter(Boolean),
-      enabled: file('cgroup.subtree_control').split(' ').filter(Boolean),
+      controllers: mayEnable ? file('cgroup.controllers').split(' ').filter(Boolean) : enabled,
+      enabled,
       processes: own ? 'own' : pids.length > 0 ? 'others' : 'none',
       // only the root of the whole hierarchy has no type
       root: path === '/' && file('cgroup.type') === '',
     });
     if (path === '/') return levels;
   }
+}
+
+/** What systemd lets the manager of a user have: it can give its units no more. */
+function managerControllers({ unifiedMount = '' }: CgroupFacts, uid: number): string[] {
+  const service = join(unifiedMount, `user.slice/user-${uid}.slice/user@${uid}.service`);
+  return text1(join(service, 'cgroup.controllers')).split(' ').filter(Boolean);
 }
 
 /** Major and minor number of a dev_t. */

@@ -58,7 +58,7 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
   if (spec.bindUsers.length > 0) hostMore = { ...hostMore, users: hostUsers(spec.bindUsers) };
   if (asksForNetwork(spec)) hostMore = { ...hostMore, network: probeNetwork(spec, host) };
   if (spec.properties.length > 0 || host.systemd === true)
-    hostMore = { ...hostMore, resources: probeResources(spec.properties, host.cgroup) };
+    hostMore = { ...hostMore, resources: probeResources(spec.properties, host) };
   if (spec.mounts.some(isTemporary)) removeStale(TEMPORARY_PLACE);
   if (spec.ephemeral) treeMore = { ...treeMore, besides: placeBesides(tree) };
   if (spec.volatile === 'yes') treeMore = { ...treeMore, usrLinks: usrLinks(tree) };
