@@ -35,7 +35,7 @@ function place(): Place {
 }
 
 async function extract(where: Place, members: readonly Member[], merged?: ReadonlySet<string>): Promise<void> {
-  const writer = new TreeWriter(where.tree, { owners: false, ...(merged && { merged }) });
+  const writer = new TreeWriter(where.tree, { owners: 'caller', ...(merged && { merged }) });
   try {
     await readTar(Readable.from([tar(members)]), (entry) => writeEntry(writer, entry));
   } finally {
@@ -166,7 +166,7 @@ test('a mode meant for a directory does not pass through a link', async () => {
   const where = place();
   chmodSync(where.outside, 0o700);
   symlinkSync(where.outside, join(where.tree, 'd'));
-  const writer = new TreeWriter(where.tree, { owners: false });
+  const writer = new TreeWriter(where.tree, { owners: 'caller' });
   writer.directoryAttributes('./d/', { mode: 0o777, uid: 0, gid: 0, mtime: 0 });
   writer.close();
   assert.is(lstatSync(where.outside).mode & 0o777, 0o700);
@@ -197,7 +197,7 @@ test('a file of the tree is read through links inside the tree only', async () =
     { name: './etc/link', type: '2', target: '/etc/real' },
     { name: './etc/out', type: '2', target: join(where.outside, 'secret') },
   ]);
-  const writer = new TreeWriter(where.tree, { owners: false });
+  const writer = new TreeWriter(where.tree, { owners: 'caller' });
   assert.is(writer.read('etc/link')?.toString(), 'in');
   assert.is(writer.read('etc/out'), undefined);
   writer.close();

@@ -44,6 +44,7 @@ test('there is a page about the launch, and one about each verb', () => {
     'tsnspawn-doctor.1',
     'tsnspawn-export.1',
     'tsnspawn-man.1',
+    'tsnspawn-remove.1',
     'tsnspawn.1',
   ]);
 });

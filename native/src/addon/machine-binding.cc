@@ -1,4 +1,5 @@
-// The functions of the addon that start machines: arguments of N-API to those of spawn.hh, and the messages of a monitor to a callback.
+// The functions of the addon that start machines and other programs: arguments of N-API to those of spawn.hh and namespace.hh, and the
+// messages of a monitor to a callback.
 #include "addon/machine-binding.hh"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "addon/bytes.hh"
+#include "addon/namespace.hh"
 #include "addon/spawn.hh"
 #include "plan/wire.hh"
 
@@ -100,10 +102,30 @@ Napi::Value failure(Napi::Env env, const char* what, int error, const std::strin
   return env.Undefined();
 }
 
+/// {uids, gids, newuidmap, newgidmap, denySetgroups}, or undefined, with what the pointers point to.
+class MapsOptions {
+ public:
+  explicit MapsOptions(const Napi::Value& value) {
+    if (!value.IsObject()) return;
+    auto maps = value.As<Napi::Object>();
+    auto text = [&](const char* name) {
+      Napi::Value one = maps.Get(name);
+      return one.IsString() ? texts_.emplace_back(encoded(one)).c_str() : nullptr;
+    };
+    maps_ = {text("uids"), text("gids"), text("newuidmap"), text("newgidmap"), maps.Get("denySetgroups").ToBoolean()};
+  }
+  const UserMaps& maps() const { return maps_; }
+
+ private:
+  std::list<std::string> texts_;
+  UserMaps maps_;
+};
+
 /// The arguments of launch() and supervise(), with what the pointers of the request point to.
 class LaunchOptions {
  public:
-  explicit LaunchOptions(Napi::Object options) : plan_(options.Get("plan").As<Napi::Uint8Array>()) {
+  explicit LaunchOptions(Napi::Object options)
+      : maps_(options.Get("maps")), plan_(options.Get("plan").As<Napi::Uint8Array>()) {
     name_ = encoded(options.Get("name"));
     env_ = strings(options.Get("env"));
     auto handed = options.Get("handed").As<Napi::Array>();
@@ -117,7 +139,7 @@ class LaunchOptions {
                 name_.c_str(),
                 (envPointers_ = pointers(env_)).data(),
                 static_cast<unsigned long>(options.Get("namespaces").ToNumber().Int64Value()),
-                mapsOf(options.Get("maps"))};
+                maps_.maps()};
   }
   const SpawnRequest& request() const { return request_; }
 
@@ -135,18 +157,7 @@ class LaunchOptions {
   }
 
  private:
-  /// {uids, gids, newuidmap, newgidmap, denySetgroups}, or undefined
-  UserMaps mapsOf(const Napi::Value& value) {
-    if (!value.IsObject()) return {};
-    auto maps = value.As<Napi::Object>();
-    auto text = [&](const char* name) {
-      Napi::Value one = maps.Get(name);
-      return one.IsString() ? maps_.emplace_back(encoded(one)).c_str() : nullptr;
-    };
-    return {text("uids"), text("gids"), text("newuidmap"), text("newgidmap"), maps.Get("denySetgroups").ToBoolean()};
-  }
-
-  std::list<std::string> maps_;
+  MapsOptions maps_;
   Napi::Uint8Array plan_;
   std::string name_;
   std::vector<std::string> env_;
@@ -164,6 +175,18 @@ Napi::Value launch(const Napi::CallbackInfo& info) {
   Napi::Object object = env.GetInstanceData<AddonData>()->monitorClass.New({});
   Monitor::Unwrap(object)->watch(env, started.pid, started.events.release(), info[1].As<Napi::Function>());
   return object;
+}
+
+/// runInNamespace({argv, env, maps}) → the exit status of the program, which was root of a user namespace
+Napi::Value runInNamespaceBinding(const Napi::CallbackInfo& info) {
+  auto options = info[0].As<Napi::Object>();
+  auto argv = LaunchOptions::strings(options.Get("argv"));
+  auto env = LaunchOptions::strings(options.Get("env"));
+  MapsOptions maps(options.Get("maps"));
+  NamespaceResult result =
+      runInNamespace({LaunchOptions::pointers(argv).data(), LaunchOptions::pointers(env).data(), maps.maps()});
+  if (result.failed) return failure(info.Env(), result.failed, result.error, result.about);
+  return Napi::Number::New(info.Env(), result.status);
 }
 
 template <size_t N>
@@ -226,6 +249,7 @@ void exportMachine(Napi::Env env, Napi::Object exports) {
   data->monitorClass = Napi::Persistent(Monitor::define(env));
   exports.Set("launch", Napi::Function::New<launch>(env));
   exports.Set("supervise", Napi::Function::New<supervise>(env));
+  exports.Set("runInNamespace", Napi::Function::New<runInNamespaceBinding>(env));
   exports.Set("saveTerminal", Napi::Function::New<saveTerminal>(env));
   exports.Set("restoreTerminal", Napi::Function::New<restoreTerminal>(env));
 }

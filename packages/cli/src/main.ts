@@ -7,7 +7,7 @@ export { encodePlan } from '@tsnspawn/native';
 export { launch };
 
 /** First words that are commands of their own. A program of such a name in the tree is started by its path. */
-const VERBS: readonly string[] = ['bootstrap', 'export', 'boot-check', 'doctor', 'completion', 'man'];
+const VERBS: readonly string[] = ['bootstrap', 'export', 'remove', 'boot-check', 'doctor', 'completion', 'man'];
 
 /** What verbs.ts exports. */
 interface VerbsModule {

@@ -9,12 +9,21 @@ import { CompletionCommand } from './commands/completion';
 import { DoctorCommand } from './commands/doctor';
 import { ExportCommand } from './commands/export';
 import { ManCommand } from './commands/man';
+import { RemoveCommand } from './commands/remove';
 import { describe, type VerbContext } from './commands/verb';
 import { errorText } from './launch';
 import { type Output, STDIO } from './stdio';
 import { VERSION } from './version';
 
-const COMMANDS = [BootstrapCommand, ExportCommand, BootCheckCommand, DoctorCommand, CompletionCommand, ManCommand];
+const COMMANDS = [
+  BootstrapCommand,
+  ExportCommand,
+  RemoveCommand,
+  BootCheckCommand,
+  DoctorCommand,
+  CompletionCommand,
+  ManCommand,
+];
 
 /** clipanion calls the value of an option `#0` in its help. */
 class Verbs extends Cli<VerbContext> {

@@ -41,4 +41,4 @@ export { RESOLVER_FILES } from './view/resolver';
 export { pathsOf } from './view/resources';
 export { keepsTree, TEMPORARY_PLACE, TEMPORARY_PREFIX } from './view/root';
 export { LOCALTIME, wantedZone } from './view/timezone';
-export { RANGE, withOneId } from './view/users';
+export { isMapped, RANGE, withOneId } from './view/users';

@@ -107,6 +107,12 @@ export interface FileFacts {
 export interface Addon {
   launch(options: NativeLaunch, callback: NativeCallback): NativeMonitor;
   supervise(options: NativeSupervision): never;
+  /** Runs a program as root of a user namespace, and waits for its end: the exit status. */
+  runInNamespace(options: {
+    readonly argv: readonly string[];
+    readonly env: readonly string[];
+    readonly maps: NativeMaps;
+  }): number;
   /** Removes the directory at `path`, of which `fd` is a descriptor, and what is in it, whoever renames parts of it meanwhile. */
   removeDirectory(fd: number, path: string): void;
   lockTree(path: string, exclusive: boolean, identity: string): number;

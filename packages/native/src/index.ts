@@ -17,3 +17,4 @@ export {
   startPlan,
   supervisePlan,
 } from './machine';
+export { runInNamespace } from './namespace';

@@ -169,7 +169,8 @@ function nativeLaunch(plan: LaunchPlan, options: StartOptions): NativeLaunch {
   };
 }
 
-function nativeMaps({ uids, gids, programs, denySetgroups = false }: UserMaps): NativeMaps {
+/** Maps as the addon takes them. */
+export function nativeMaps({ uids, gids, programs, denySetgroups = false }: UserMaps): NativeMaps {
   return {
     uids: mapText(uids),
     gids: mapText(gids),

@@ -2,6 +2,8 @@
 // failure or signal leave nothing behind.
 import { setMaxListeners } from 'node:events';
 import * as fs from 'node:fs';
+import { requirePrivileges } from '@tsnspawn/core';
+import { probeHost } from '@tsnspawn/runtime';
 import { type BootstrapOptions, type Context, INITS, VARIANTS, type Variant } from './context';
 import { makeDebianTree } from './debian';
 import { BootstrapError, errorCode, reasonOf, writeFailure } from './errors';
@@ -9,6 +11,7 @@ import { Cache, defaultCacheDirectory } from './fetch/cache';
 import { Transport } from './fetch/transport';
 import { type GuestRunner, launcherRunner } from './guest';
 import { aptProxy, hostArchitecture, openArchives } from './mirror';
+import { markTree, ownersHere } from './owners/keep';
 import { silentProgress } from './progress';
 import { makeBusyboxTree } from './variant/busybox';
 import { makeHostTree } from './variant/host';
@@ -18,6 +21,8 @@ import { Workspace } from './workspace';
 export async function bootstrap(options: BootstrapOptions): Promise<void> {
   const variant = options.variant ?? 'system';
   checkOptions(options, variant);
+  // Packages bring scripts, which run in a guest.
+  if (hasPackages(variant)) requirePrivileges(probeHost());
   const stop = new AbortController();
   // Every download listens to it.
   setMaxListeners(0, stop.signal);
@@ -84,15 +89,6 @@ function checkOptions(options: BootstrapOptions, variant: Variant): void {
     if (!/^[a-z0-9][a-z0-9+.-]*$/.test(name)) throw invalid(`not the name of a component: ${JSON.stringify(name)}`);
   if (options.architecture !== undefined && !/^[a-z0-9][a-z0-9-]*$/.test(options.architecture))
     throw invalid(`not the name of an architecture: ${JSON.stringify(options.architecture)}`);
-  if (hasPackages(variant) && process.getuid?.() !== 0) {
-    throw new BootstrapError(
-      'NOT_ROOT',
-      'cannot make a tree of packages without being root: its files belong to several users',
-      {
-        hint: 'run it as root, or make a small tree with --variant=busybox or --variant=host',
-      },
-    );
-  }
 }
 
 function hasPackages(variant: Variant): boolean {
@@ -117,6 +113,7 @@ async function makeFromArchive(
     },
     architecture: options.architecture ?? hostArchitecture(),
     acceptExpired: options.acceptExpired === true,
+    owners: ownersHere(),
     now,
     transport,
     cache: openCache(options, workspace),
@@ -129,6 +126,7 @@ async function makeFromArchive(
   if (variant === 'busybox') {
     await makeBusyboxTree(context, workspace.tree, archives);
   } else {
+    if (context.owners === 'remembered') markTree(workspace.tree);
     await makeDebianTree(context, workspace.tree, archives);
   }
   context.cache.prune(now.getTime());

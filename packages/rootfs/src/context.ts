@@ -1,5 +1,6 @@
 // What every variant of a bootstrap works with.
 import type { RepositoryOptions } from './apt/repository';
+import type { OwnerKeeping } from './archive/tree-writer';
 import type { GuestRunner } from './guest';
 import type { Progress } from './progress';
 
@@ -55,6 +56,8 @@ export interface Context extends RepositoryOptions {
     readonly variant: Variant;
     readonly components: readonly string[];
   };
+  /** What becomes of the owners of packages' files. */
+  readonly owners: OwnerKeeping;
   readonly runner: GuestRunner;
   readonly progress: Progress;
   readonly signal: AbortSignal;

@@ -75,7 +75,7 @@ export async function makeDebianTree(
     });
   }
 
-  const writer = new TreeWriter(tree, { owners: true, merged: MERGED });
+  const writer = new TreeWriter(tree, { owners: context.owners, merged: MERGED });
   try {
     const unpacked = await unpack(context, writer, all, resolution);
     const essential = unpacked.filter((one) => resolution.essential.includes(one.package));

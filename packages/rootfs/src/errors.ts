@@ -13,7 +13,6 @@ export type BootstrapErrorCode =
   | 'KEYRING_MISSING'
   | 'MIRROR_UNREACHABLE'
   | 'NO_MIRROR'
-  | 'NOT_ROOT'
   | 'OPTION_INVALID'
   | 'READ_FAILED'
   | 'RELEASE_EXPIRED'

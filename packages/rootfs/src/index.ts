@@ -27,4 +27,5 @@ export type { GuestRunner } from './guest';
 export { decodeOwner, encodeOwner, OWNER_ATTRIBUTE } from './owners/remembered';
 export { appendToStore, readStore, storeBeside } from './owners/store';
 export { terminalProgress } from './progress';
+export { type RemoveOptions, removeTree } from './remove';
 export { appletNames } from './variant/busybox';

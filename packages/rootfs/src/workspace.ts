@@ -4,6 +4,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { BootstrapError, errorCode, reasonOf, writeFailure } from './errors';
+import { storeBeside } from './owners/store';
+import { removeDirectory } from './removal';
 
 export class Workspace {
   /** The final place, symlinks resolved. */
@@ -43,11 +45,16 @@ export class Workspace {
     }
   }
 
-  /** Put the finished tree into its place. */
+  /** Put the finished tree into its place, and before it what is remembered beside it: a tree that is there is a whole one. */
   finish(): void {
+    const store = storeBeside(this.target);
     try {
+      if (fs.existsSync(storeBeside(this.tree))) fs.renameSync(storeBeside(this.tree), store);
+      // of a tree that is no more
+      else fs.rmSync(store, { force: true });
       fs.renameSync(this.tree, this.target);
     } catch (error) {
+      fs.rmSync(store, { force: true });
       const code = errorCode(error);
       const reason =
         code === 'ENOTEMPTY' || code === 'EEXIST' ? 'something else was put there meanwhile' : reasonOf(error);
@@ -62,7 +69,7 @@ export class Workspace {
 
   /** Remove everything that was made; after `finish` only what is not the tree. */
   remove(): void {
-    fs.rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
+    removeDirectory(this.directory);
   }
 
   get finished(): boolean {
@@ -127,6 +134,6 @@ function removeAbandoned(parent: string, stem: string): void {
     const owner = readText(path.join(directory, 'owner'));
     const pid = Number(/^(\d+) /.exec(owner)?.[1] ?? Number.NaN);
     if (Number.isNaN(pid) || owner === ownerText(pid)) continue;
-    fs.rmSync(directory, { recursive: true, force: true });
+    removeDirectory(directory);
   }
 }

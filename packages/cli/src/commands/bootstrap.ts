@@ -14,6 +14,7 @@ import {
   VARIANTS,
   type Variant,
 } from '@tsnspawn/rootfs';
+import { probeHost, runAgainAsRoot } from '@tsnspawn/runtime';
 import { Command, Option } from 'clipanion';
 import { STDIO } from '../stdio';
 import { interruptible } from './interrupt';
@@ -85,6 +86,14 @@ export class BootstrapCommand extends Verb {
   quiet = Option.Boolean('-q,--quiet', false, { description: 'no progress' });
 
   protected override async run(): Promise<number> {
+    const hasPackages = this.variant !== 'busybox' && this.variant !== 'host';
+    const rootless = hasPackages ? probeHost().rootless : undefined;
+    if (rootless?.maps !== undefined && rootless.size > 1) {
+      const status = runAgainAsRoot();
+      if (status !== undefined) return status;
+    }
+    if (rootless?.size === 1 && !this.quiet)
+      STDIO.err(`tsnspawn: the owners of files are only remembered, since there is one id: ${rootless.reason}\n`);
     return interruptible(
       (signal) => new BootstrapError('CANCELLED', `cannot make ${this.directory}: interrupted by ${signal}`),
       async (signal) => {

@@ -5,6 +5,7 @@ import { BootstrapError, COMPRESSIONS, type Compression, exportTree } from '@tsn
 import { Command, Option } from 'clipanion';
 import { STDIO } from '../stdio';
 import { interruptible } from './interrupt';
+import { runAsOwnerOf } from './owner';
 import { Verb } from './verb';
 
 export class ExportCommand extends Verb {
@@ -43,6 +44,8 @@ export class ExportCommand extends Verb {
       throw new UsageError(`not a way to compress: ${this.compress}: not one of ${COMPRESSIONS.join(', ')}`, {
         option: '--compress',
       });
+    const status = runAsOwnerOf(this.directory);
+    if (status !== undefined) return status;
     return interruptible(
       (signal) => new BootstrapError('CANCELLED', `cannot export ${this.directory}: interrupted by ${signal}`),
       async (signal) => {

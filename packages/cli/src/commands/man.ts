@@ -26,7 +26,7 @@ export class ManCommand extends Verb {
     ],
   });
   static override readonly operands = [
-    { from: 'words', words: ['bootstrap', 'export', 'boot-check', 'doctor', 'completion', 'man'] },
+    { from: 'words', words: ['bootstrap', 'export', 'remove', 'boot-check', 'doctor', 'completion', 'man'] },
   ] as const;
   static override readonly values = { '--output': { from: 'directories' } } as const;
 

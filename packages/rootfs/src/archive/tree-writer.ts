@@ -8,6 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { BootstrapError, errorCode } from '../errors';
+import { noteOwner, rememberDevice, rememberOwner } from '../owners/keep';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 /** Linux's O_PATH, which Node does not name: a descriptor for the place, not for its content. */
@@ -27,9 +28,14 @@ export interface Attributes extends Ownership {
   readonly mtime: number;
 }
 
+/**
+ * What becomes of the owners that an archive names: files are `given` to them; all belong to the `caller`; or all belong to the
+ * caller and the owners are `remembered`, together with device nodes (owners/remembered.ts).
+ */
+export type OwnerKeeping = 'given' | 'caller' | 'remembered';
+
 export interface TreeWriterOptions {
-  /** Give files the owners that the archive names; without it everything belongs to the caller. */
-  readonly owners: boolean;
+  readonly owners: OwnerKeeping;
   /** Top-level directories that are made as links into usr/ (merged /usr) when the archive has them as directories. */
   readonly merged?: ReadonlySet<string>;
 }
@@ -70,7 +76,7 @@ export class TreeWriter {
     const path = components.length === 0 ? this.#base('') : this.#path(components, false).path;
     if (!fs.lstatSync(components.length === 0 ? `${path}/.` : path).isDirectory()) return;
     const target = components.length === 0 ? `${path}/.` : path;
-    if (this.#options.owners) fs.lchownSync(target, attributes.uid, attributes.gid);
+    this.#own(target, attributes);
     fs.chmodSync(target, attributes.mode & 0o7777);
     fs.lutimesSync(target, attributes.mtime, attributes.mtime);
   }
@@ -81,7 +87,10 @@ export class TreeWriter {
     const descriptor = this.#replacing(name, path, () =>
       fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
     );
-    return new FileSink(descriptor, attributes, this.#options.owners);
+    return new FileSink(descriptor, attributes, (uid, gid) => {
+      if (this.#options.owners === 'given') fs.fchownSync(descriptor, uid, gid);
+      if (this.#options.owners === 'remembered') rememberOwner(descriptor, { uid, gid });
+    });
   }
 
   symlink(name: string, target: string, attributes: Attributes): void {
@@ -99,7 +108,7 @@ export class TreeWriter {
       fs.unlinkSync(path);
       fs.symlinkSync(target, path);
     }
-    if (this.#options.owners) fs.lchownSync(path, attributes.uid, attributes.gid);
+    this.#own(path, attributes);
     fs.lutimesSync(path, attributes.mtime, attributes.mtime);
   }
 
@@ -113,8 +122,11 @@ export class TreeWriter {
 
   /** Make a device node or a FIFO. Node has no mknod(2), so the program does it, inside the directory that was opened. */
   node(name: string, kind: 'b' | 'c' | 'p', major: number, minor: number, attributes: Attributes): void {
-    const components = splitMember(name);
-    const { path, parent, last } = this.#path(components, true);
+    if (kind !== 'p' && this.#options.owners === 'remembered') {
+      this.#placeholder(name, kind, major, minor, attributes);
+      return;
+    }
+    const { path, parent, last } = this.#path(splitMember(name), true);
     this.#replacing(name, path, () => {
       if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined)
         throw Object.assign(new Error('exists'), { code: 'EEXIST' });
@@ -126,7 +138,7 @@ export class TreeWriter {
       if (made.error !== undefined) throw made.error;
       if (made.status !== 0) throw new Error(made.stderr.trim().split('\n')[0] ?? 'mknod failed');
     });
-    if (this.#options.owners) fs.lchownSync(path, attributes.uid, attributes.gid);
+    this.#own(path, attributes);
     fs.chmodSync(path, attributes.mode & 0o7777);
     fs.lutimesSync(path, attributes.mtime, attributes.mtime);
   }
@@ -182,6 +194,26 @@ export class TreeWriter {
       if (errorCode(error) === 'ENOENT') return false;
       throw error;
     }
+  }
+
+  /** The owner of what is no regular file. Before its mode is set, which may forbid to remember anything. */
+  #own(path: string, { uid, gid }: Ownership): void {
+    if (this.#options.owners === 'given') fs.lchownSync(path, uid, gid);
+    if (this.#options.owners !== 'remembered') return;
+    const descriptor = fs.openSync(path, path.endsWith('/.') ? O_PATH : O_PATH | O_NOFOLLOW);
+    try {
+      if (fs.fstatSync(descriptor).isDirectory()) rememberOwner(descriptor, { uid, gid }, path.endsWith('/.'));
+      else noteOwner(this.root, descriptor, { uid, gid });
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+
+  /** A file that stands for a device, which only root of the host can make. */
+  #placeholder(name: string, kind: 'b' | 'c', major: number, minor: number, attributes: Attributes): void {
+    const sink = this.file(name, attributes);
+    rememberDevice(sink.descriptor, kind, major, minor);
+    sink.end();
   }
 
   #replacing<T>(name: string, path: string, make: () => T): T {
@@ -287,33 +319,33 @@ export class TreeWriter {
 
 /** A file that is being written; its owner, mode and time are set at the end, in the order that keeps set-id bits. */
 export class FileSink {
-  readonly #descriptor: number;
+  readonly descriptor: number;
   readonly #attributes: Attributes;
-  readonly #owners: boolean;
+  readonly #own: (uid: number, gid: number) => void;
 
-  constructor(descriptor: number, attributes: Attributes, owners: boolean) {
-    this.#descriptor = descriptor;
+  constructor(descriptor: number, attributes: Attributes, own: (uid: number, gid: number) => void) {
+    this.descriptor = descriptor;
     this.#attributes = attributes;
-    this.#owners = owners;
+    this.#own = own;
   }
 
   write(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length; ) at += fs.writeSync(this.#descriptor, chunk, at);
+    for (let at = 0; at < chunk.length; ) at += fs.writeSync(this.descriptor, chunk, at);
   }
 
   end(): void {
     const { uid, gid, mode, mtime } = this.#attributes;
     try {
-      if (this.#owners) fs.fchownSync(this.#descriptor, uid, gid);
-      fs.fchmodSync(this.#descriptor, mode & 0o7777);
-      fs.futimesSync(this.#descriptor, mtime, mtime);
+      this.#own(uid, gid);
+      fs.fchmodSync(this.descriptor, mode & 0o7777);
+      fs.futimesSync(this.descriptor, mtime, mtime);
     } finally {
-      fs.closeSync(this.#descriptor);
+      fs.closeSync(this.descriptor);
     }
   }
 
   abort(): void {
-    fs.closeSync(this.#descriptor);
+    fs.closeSync(this.descriptor);
   }
 }
 

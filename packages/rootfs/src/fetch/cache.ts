@@ -101,5 +101,16 @@ function hashFile(file: string): string {
 export function defaultCacheDirectory(): string {
   const own = process.env.XDG_CACHE_HOME;
   if (own?.startsWith('/')) return path.join(own, 'tsnspawn');
-  return process.getuid?.() === 0 ? '/var/cache/tsnspawn' : path.join(os.homedir(), '.cache', 'tsnspawn');
+  return isSystemRoot() ? '/var/cache/tsnspawn' : path.join(os.homedir(), '.cache', 'tsnspawn');
+}
+
+/** Root of a user namespace is root by its id, and still an ordinary user to the files of the host. */
+function isSystemRoot(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  try {
+    fs.accessSync('/var/cache', fs.constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

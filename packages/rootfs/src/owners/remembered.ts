@@ -1,9 +1,10 @@
 // Owners that a tree remembers, where its files cannot belong to anybody but the one who made it: in extended attributes, as
 // rootlesscontainers has defined them, and with the supervisor of such a tree (native/src), which reads and writes the same.
+import { REMEMBERED } from '@tsnspawn/runtime';
 import type { Ownership } from '../archive/tree-writer';
 
 /** On files and directories: the owner. On the root of a tree: the mark that its owners are remembered. */
-export const OWNER_ATTRIBUTE = 'user.rootlesscontainers';
+export const OWNER_ATTRIBUTE = REMEMBERED;
 /** On the file that stands for a device node: `c MAJOR MINOR` or `b MAJOR MINOR`. */
 export const DEVICE_ATTRIBUTE = 'user.tsnspawn.device';
 

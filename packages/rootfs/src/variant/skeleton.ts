@@ -2,6 +2,7 @@
 // configuration of busybox's init.
 import { TreeWriter } from '../archive/tree-writer';
 import { readHelper } from '../finish';
+import { ownersHere } from '../owners/keep';
 
 const DIRECTORIES: ReadonlyArray<readonly [name: string, mode: number]> = [
   ['usr/bin', 0o755],
@@ -62,7 +63,7 @@ export function inittab(notify: boolean): string {
 
 /** A writer for a small tree; owners are set only where the caller can. */
 export function smallTree(tree: string, osRelease: Readonly<Record<string, string>>): TreeWriter {
-  const writer = new TreeWriter(tree, { owners: process.getuid?.() === 0 });
+  const writer = new TreeWriter(tree, { owners: ownersHere() === 'given' ? 'given' : 'caller' });
   const mtime = Math.floor(Date.now() / 1000);
   for (const [name] of DIRECTORIES) writer.directory(name);
   for (const [name, target] of Object.entries(LINKS))

@@ -1,0 +1,87 @@
+// Removing directories with all that is in them: from the descriptor of each directory, so that no link leads out, whatever is
+// exchanged meanwhile. What the caller owns goes whatever its mode is.
+import * as fs from 'node:fs';
+import { addon } from '@tsnspawn/native';
+import { BootstrapError, errorCode, reasonOf } from './errors';
+
+const { O_DIRECTORY, O_NOFOLLOW, S_IRWXU } = fs.constants;
+/** Linux's O_PATH, which Node does not name. */
+const O_PATH = 0x200000;
+
+interface Level {
+  readonly descriptor: number;
+  /** for messages */
+  readonly path: string;
+  /** how its parent reaches it */
+  readonly entry: string | Buffer;
+  readonly entries: fs.Dirent<Buffer>[];
+}
+
+/**
+ * Remove a directory. One that is not there is no failure.
+ *
+ * @throws BootstrapError that names the first thing that stays, and why
+ */
+export function removeDirectory(path: string): void {
+  const levels: Level[] = [];
+  const enter = (entry: string | Buffer, shown: string): void => {
+    let descriptor: number | undefined;
+    try {
+      descriptor = fs.openSync(entry, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+      requireSameMount(descriptor, levels[0]?.descriptor, shown);
+      levels.push({ descriptor, path: shown, entry, entries: listOf(descriptor) });
+    } catch (error) {
+      if (descriptor !== undefined) fs.closeSync(descriptor);
+      throw stays(shown, error);
+    }
+  };
+  try {
+    if (fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+    enter(path, path);
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      const next = level.entries.pop();
+      if (next === undefined) {
+        fs.closeSync((levels.pop() as Level).descriptor);
+        attempt(level.path, () => fs.rmdirSync(level.entry as string));
+        continue;
+      }
+      const entry = Buffer.concat([Buffer.from(`/proc/self/fd/${level.descriptor}/`), next.name]);
+      const shown = `${level.path}/${next.name}`;
+      if (next.isDirectory()) enter(entry, shown);
+      else attempt(shown, () => fs.unlinkSync(entry));
+    }
+  } finally {
+    for (const { descriptor } of levels) fs.closeSync(descriptor);
+  }
+}
+
+function listOf(directory: number): fs.Dirent<Buffer>[] {
+  const place = `/proc/self/fd/${directory}`;
+  const { mode } = fs.fstatSync(directory);
+  // Root's capabilities make do without.
+  if ((mode & S_IRWXU) !== S_IRWXU && process.geteuid?.() !== 0) fs.chmodSync(place, mode | S_IRWXU);
+  return fs.readdirSync(place, { withFileTypes: true, encoding: 'buffer' });
+}
+
+function requireSameMount(descriptor: number, root: number | undefined, shown: string): void {
+  const mountOf = (one: number): number => {
+    const facts = addon().inspect(one);
+    return typeof facts === 'number' ? 0 : facts.mount;
+  };
+  if (root === undefined || mountOf(descriptor) === mountOf(root)) return;
+  throw new BootstrapError('WRITE_FAILED', `cannot remove ${shown}: something is mounted there`);
+}
+
+function attempt(shown: string, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw stays(shown, error);
+  }
+}
+
+function stays(shown: string, error: unknown): BootstrapError {
+  if (error instanceof BootstrapError) return error;
+  const hint = errorCode(error) === 'EPERM' ? 'it may be immutable: see lsattr(1)' : undefined;
+  return new BootstrapError('WRITE_FAILED', `cannot remove ${shown}: ${reasonOf(error)}`, { path: shown, hint });
+}
