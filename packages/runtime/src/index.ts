@@ -19,4 +19,4 @@ export { probeTree, type TreeQuestions } from './probe/tree';
 export { probeWishes, REMEMBERED, removeStale, type Wishes } from './probe/wishes';
 export { enterScope, inScope, probePlace } from './scope';
 export { type SuperviseOptions, supervise } from './supervise';
-export { hasSubordinateIds, runAgainAsRoot } from './userns/again';
+export { refusesIds, runAgainAsRoot } from './userns/again';

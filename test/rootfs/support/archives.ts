@@ -10,6 +10,8 @@ export interface Member {
   readonly type?: string;
   readonly target?: string;
   readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 /** A tar archive of these members, names unchecked. */
@@ -24,8 +26,8 @@ export function tar(members: readonly Member[]): Buffer {
     const type = member.type ?? '0';
     put(member.name, 0);
     octal(member.mode ?? (type === '5' ? 0o755 : 0o644), 8, 100);
-    octal(0, 8, 108);
-    octal(0, 8, 116);
+    octal(member.uid ?? 0, 8, 108);
+    octal(member.gid ?? 0, 8, 116);
     octal(content.length, 12, 124);
     octal(1_000_000_000, 12, 136);
     put('        ', 148);

@@ -14,7 +14,7 @@ import {
   VARIANTS,
   type Variant,
 } from '@tsnspawn/rootfs';
-import { probeHost, runAgainAsRoot } from '@tsnspawn/runtime';
+import { probeHost, refusesIds, runAgainAsRoot } from '@tsnspawn/runtime';
 import { Command, Option } from 'clipanion';
 import { STDIO } from '../stdio';
 import { interruptible } from './interrupt';
@@ -86,14 +86,8 @@ export class BootstrapCommand extends Verb {
   quiet = Option.Boolean('-q,--quiet', false, { description: 'no progress' });
 
   protected override async run(): Promise<number> {
-    const hasPackages = this.variant !== 'busybox' && this.variant !== 'host';
-    const rootless = hasPackages ? probeHost().rootless : undefined;
-    if (rootless?.maps !== undefined && rootless.size > 1) {
-      const status = runAgainAsRoot();
-      if (status !== undefined) return status;
-    }
-    if (rootless?.size === 1 && !this.quiet)
-      STDIO.err(`tsnspawn: the owners of files are only remembered, since there is one id: ${rootless.reason}\n`);
+    const status = this.#runAsRoot();
+    if (status !== undefined) return status;
     return interruptible(
       (signal) => new BootstrapError('CANCELLED', `cannot make ${this.directory}: interrupted by ${signal}`),
       async (signal) => {
@@ -105,6 +99,24 @@ export class BootstrapCommand extends Verb {
         return error.code === 'NO_MIRROR' || error.code === 'MIRROR_UNREACHABLE' ? NO_MIRROR : 1;
       },
     );
+  }
+
+  /** Packages have files of several users: who is not root makes them as root of a user namespace with several ids, if there are any. */
+  #runAsRoot(): number | undefined {
+    if (this.variant === 'busybox' || this.variant === 'host') return undefined;
+    const { rootless } = probeHost();
+    let reason = rootless?.size === 1 ? rootless.reason : undefined;
+    if (rootless?.maps !== undefined && rootless.size > 1) {
+      try {
+        return runAgainAsRoot();
+      } catch (error) {
+        if (!refusesIds(error)) throw error;
+        reason = error.message;
+      }
+    }
+    if (reason !== undefined && !this.quiet)
+      STDIO.err(`tsnspawn: owners of files will be remembered only: ${reason}\n`);
+    return undefined;
   }
 
   #options(signal: AbortSignal): BootstrapOptions {

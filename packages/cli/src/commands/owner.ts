@@ -2,8 +2,8 @@
 // are subordinate to the user, over which only root of a user namespace has power.
 
 import { lstatSync } from 'node:fs';
-import { isMapped, requirePrivileges } from '@tsnspawn/core';
-import { probeHost, runAgainAsRoot } from '@tsnspawn/runtime';
+import { isMapped, requirePrivileges, withOneId } from '@tsnspawn/core';
+import { probeHost, refusesIds, runAgainAsRoot } from '@tsnspawn/runtime';
 
 /**
  * Runs the verb again as root of a user namespace, where that is what the tree's owners are seen from.
@@ -12,11 +12,16 @@ import { probeHost, runAgainAsRoot } from '@tsnspawn/runtime';
  */
 export function runAsOwnerOf(tree: string): number | undefined {
   const host = probeHost();
-  const maps = host.rootless?.maps;
+  const { rootless } = host;
   const owner = lstatSync(tree, { throwIfNoEntry: false });
-  if (maps === undefined || owner === undefined || !isMapped(owner, maps)) return undefined;
+  if (rootless?.maps === undefined || owner === undefined || !isMapped(owner, rootless.maps)) return undefined;
   // The files are the caller's: whoever gets no namespace does what can be done without.
-  if (host.rootless?.size === 1 && host.userNamespaces === false) return undefined;
+  if (rootless.size === 1 && host.userNamespaces === false) return undefined;
   requirePrivileges(host);
-  return runAgainAsRoot();
+  try {
+    return runAgainAsRoot();
+  } catch (error) {
+    if (!refusesIds(error)) throw error;
+    return runAgainAsRoot(withOneId(rootless, error.message).maps);
+  }
 }

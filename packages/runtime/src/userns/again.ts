@@ -1,6 +1,6 @@
 // This very command once more, as root of a user namespace: an ordinary user may change there what belongs to the subordinate ids.
 
-import { PermissionError, requirePrivileges } from '@tsnspawn/core';
+import { PermissionError, requirePrivileges, StepError, type UserMaps } from '@tsnspawn/core';
 import { runInNamespace } from '@tsnspawn/native';
 import { probeHost } from '../probe/host';
 
@@ -8,14 +8,15 @@ import { probeHost } from '../probe/host';
 const MARK = 'TSNSPAWN_USERNS';
 
 /**
- * Runs the command again as root of a user namespace in which all the caller's ids are.
+ * Runs the command again as root of a user namespace in which all the caller's ids are, or those of other maps.
  *
  * @returns its exit status; undefined where nothing was run, since the caller is root of the host or of a namespace already
  * @throws PermissionError where the host gives no user namespaces, or one in which root may do nothing
+ * @throws StepError of the step `map` where the ids are refused
  */
-export function runAgainAsRoot(): number | undefined {
+export function runAgainAsRoot(wanted?: UserMaps): number | undefined {
   const host = probeHost();
-  const maps = host.rootless?.maps;
+  const maps = wanted ?? host.rootless?.maps;
   const isSecond = process.env[MARK] !== undefined;
   delete process.env[MARK];
   if (maps === undefined) return undefined;
@@ -29,7 +30,7 @@ export function runAgainAsRoot(): number | undefined {
   return runInNamespace(argv, { ...process.env, [MARK]: '1' }, maps);
 }
 
-/** Whether a caller has several ids to give to files. */
-export function hasSubordinateIds(): boolean {
-  return (probeHost().rootless?.size ?? Number.POSITIVE_INFINITY) > 1;
+/** Whether the ids of the caller were refused: the programs that map them are not set-id, or know other ones. */
+export function refusesIds(error: unknown): error is StepError {
+  return error instanceof StepError && error.step.op === 'map';
 }
