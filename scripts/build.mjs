@@ -2,7 +2,7 @@
 //   types   tsc -b                 packages/*/dist, and the type check of test/
 //   native  make -C native         packages/native/build
 //   bundle  esbuild                packages/cli/dist/tsnspawn.cjs (the launch path), image.cjs and oci.cjs (what it needs of disk images
-//                          and OCI bundles) and verbs.cjs (every other command)
+//                          and OCI bundles), refusal.cjs (what it says when the kernel refuses) and verbs.cjs (every other command)
 //   image   scripts/image.cjs      packages/cli/dist/tsnspawn.image, the launch path with its byte code; after the others
 // The bundles are made from the TypeScript sources, not from tsc's output: only so can esbuild leave out what the launch does not use.
 // usage: node scripts/build.mjs [types|native|bundle]...
@@ -38,7 +38,7 @@ const parts = {
   },
   bundle: {
     inputs: () => [...sources, ...manifests],
-    outputs: ['tsnspawn', 'verbs', 'image', 'oci'].map((name) => `packages/cli/dist/${name}.cjs`),
+    outputs: ['tsnspawn', 'verbs', 'image', 'oci', 'refusal'].map((name) => `packages/cli/dist/${name}.cjs`),
     run: bundle,
   },
   image: {
@@ -71,7 +71,7 @@ async function bundle() {
       format: 'cjs',
       target: 'node20',
       alias,
-      external: ['./verbs.cjs', './image.cjs', './oci.cjs', '*.node'],
+      external: ['./verbs.cjs', './image.cjs', './oci.cjs', './refusal.cjs', '*.node'],
       logLevel: 'warning',
       ...options,
     });
@@ -86,6 +86,7 @@ async function bundle() {
     make('verbs', 'packages/cli/src/verbs.ts', {}),
     make('image', 'packages/runtime/src/image/index.ts', { minify: true }),
     make('oci', 'packages/cli/src/oci.ts', { minify: true }),
+    make('refusal', 'packages/runtime/src/doctor/refusal.ts', { minify: true }),
   ];
   return (await Promise.allSettled(made)).every(({ status }) => status === 'fulfilled');
 }

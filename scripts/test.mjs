@@ -32,7 +32,7 @@ async function compile(files) {
     outExtension: { '.js': '.cjs' },
     bundle: true,
     packages: 'external', // the tests run what was built, and find it through node_modules like everyone else
-    external: ['./image.cjs', './oci.cjs'], // what the launch path loads on demand
+    external: ['./image.cjs', './oci.cjs', './refusal.cjs'], // what the launch path loads on demand
     platform: 'node',
     format: 'cjs',
     target: 'node20',

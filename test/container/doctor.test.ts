@@ -41,7 +41,6 @@ function diagnosis({ user, tree }: Person, host: Host = []) {
   assert.is(stderr, '');
   const said = JSON.parse(stdout);
   assert.is(status, said.mode === 'none' ? 1 : 0);
-  if (said.mode === 'user-one-id') return said;
   const launched = user.tsnspawn(['-qPD', tree, 'cat', '/proc/self/uid_map'], { host });
   assert.is(launched.status, said.mode === 'none' ? 1 : 0, launched.stderr);
   if (said.mode !== 'none') {

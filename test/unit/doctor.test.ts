@@ -1,5 +1,7 @@
 // The answers of the doctor, from facts about hosts that this one is not.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Mount, parseMountinfo, visibilityOf } from '@tsnspawn/core';
 import {
   type Diagnosis,
@@ -310,6 +312,12 @@ test('the text has an answer at the start of each line, what is lost and what me
 test('no line of the text is wider than the terminal, but for commands', () => {
   const text = renderDiagnosis(diagnosisOf(facts({ ids: ONE_ID, trials: { ...BEHIND, user: 'EPERM' } })), 80);
   for (const line of text.split('\n')) assert.ok(line.length <= 80 || line.includes('mend: '), line);
+});
+
+test('a launch does not read what the doctor knows', () => {
+  const bundle = (name: string): string => readFileSync(join('packages/cli/dist', name), 'utf8');
+  const words = 'apparmor_restrict_unprivileged_userns';
+  assert.equal([bundle('tsnspawn.cjs').includes(words), bundle('refusal.cjs').includes(words)], [false, true]);
 });
 
 test('the keys of the JSON are those that programs know', () => {

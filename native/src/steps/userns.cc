@@ -27,15 +27,22 @@ long cloneIdle() {
   return pid;
 }
 
+long newProc() {
+  sys::UniqueFd fs(sys::fsopen("proc", FSOPEN_CLOEXEC));
+  if (!fs.ok()) return fs.error();
+  if (long error = sys::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
+  return sys::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
 }  // namespace
 
 long ownProc(Context& context) {
   if (context.proc >= 0) return context.proc;
-  sys::UniqueFd fs(sys::fsopen("proc", FSOPEN_CLOEXEC));
-  if (!fs.ok()) return fs.error();
-  if (long error = sys::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
-  long mount = sys::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  if (mount >= 0) context.proc = static_cast<int>(mount);
+  long mount = newProc();
+  if (mount >= 0)
+    context.proc = static_cast<int>(mount);
+  else
+    context.about = sys::Text<400>("proc");  // it is not the step itself that is refused
   return mount;
 }
 

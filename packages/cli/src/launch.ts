@@ -23,6 +23,7 @@ import {
   requirePrivileges,
   StepError,
   type TreeFacts,
+  type TsnspawnError,
   view,
   wantedZone,
   withOneId,
@@ -154,7 +155,7 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     // nothing has been started: the monitor waits for its ids
     if (!(error instanceof StepError) || error.step.op !== 'map' || rootless === undefined || rootless.size === 1)
       throw error;
-    warn(`${error.message}; going on with one id`);
+    warn(`${error.message}; going on with one id, see tsnspawn doctor`);
     return carryOut(planned(settled, { rootless: withOneId(rootless, error.message) }));
   }
 }
@@ -308,9 +309,23 @@ function refuseMountPoint(upper: string, path: string): void {
   });
 }
 
+/**
+ * What is missing where the kernel has refused something: in a bundle of its own, for which only such a launch has the time. That it
+ * cannot be found out must not hide the error itself.
+ */
+function refusalHint(error: TsnspawnError): string | undefined {
+  if (error.syscall === undefined) return undefined;
+  try {
+    const bundle = require('./refusal.cjs') as { refusalHint: (error: TsnspawnError) => string | undefined };
+    return bundle.refusalHint(error);
+  } catch {
+    return undefined;
+  }
+}
+
 /** An error as it is told to the user. Anything but a TsnspawnError is a defect, and shows where it came from. */
 export function errorText(error: unknown): string {
-  if (isTsnspawnError(error)) return formatError(error);
+  if (isTsnspawnError(error)) return formatError(error, refusalHint(error) ?? error.hint);
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `tsnspawn: internal error: ${trace}\n`;
 }

@@ -125,9 +125,9 @@ export function isTsnspawnError(error: unknown): error is TsnspawnError {
 }
 
 /** `tsnspawn: message`, with the option before it where the message does not name it itself, and a second line `hint: ...` where there is one; ends with a newline. */
-export function formatError(error: TsnspawnError): string {
+export function formatError(error: TsnspawnError, hint = error.hint): string {
   const { option, message } = error;
   const about = option === undefined || message.includes(option) ? '' : `${option}: `;
   const first = `tsnspawn: ${about}${message}\n`;
-  return error.hint === undefined ? first : `${first}hint: ${error.hint}\n`;
+  return hint === undefined ? first : `${first}hint: ${hint}\n`;
 }

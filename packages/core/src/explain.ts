@@ -66,12 +66,18 @@ export function optionOf(step: FailedStep): string | undefined {
   }
 }
 
+/** Whether a step failed because the monitor could not have a procfs of its own, which numbers processes as it does. */
+export function needsOwnProc(step: FailedStep, about: string | undefined): boolean {
+  return about === 'proc' && ['unshareMounts', 'userNamespace', 'idMap', 'mapOwners'].includes(step.op);
+}
+
 /**
  * A step as a phrase that goes on after "cannot": `mount tmpfs on /dev`.
  *
  * @param about what the runner found out about the failure (the candidate that was tried last, the user that is missing)
  */
 export function stepInWords(step: FailedStep, about?: string): string {
+  if (needsOwnProc(step, about)) return 'mount proc for the monitor';
   switch (step.op) {
     case 'runner':
       return 'start the runner';

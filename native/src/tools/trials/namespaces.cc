@@ -53,14 +53,43 @@ void inUserNamespace(const char* name, const char* mapName, Trials trials, Meanw
   if (pid > 0) sys::wait(pid, nullptr, 0);
 }
 
+/// A mount that is attached nowhere, made as a launch makes its own. `data`: options, separated by commas.
+long newMount(const char* type, const char* data, unsigned attributes) {
+  sys::UniqueFd fs(sys::fsopen(type, FSOPEN_CLOEXEC));
+  if (!fs.ok()) return fs.error();
+  sys::fsconfig(fs.get(), FSCONFIG_SET_STRING, "source", type);
+  while (*data) {
+    const char* comma = sys::find(data, ',');
+    const size_t size = comma ? static_cast<size_t>(comma - data) : strlen(data);
+    sys::Text<200> key;
+    key.add(data, size);
+    data += size + (comma != nullptr);
+    const char* equals = sys::find(key.c_str(), '=');
+    sys::Text<64> name;
+    name.add(key.c_str(), equals ? static_cast<size_t>(equals - key.c_str()) : key.size());
+    const long error = equals ? sys::fsconfig(fs.get(), FSCONFIG_SET_STRING, name.c_str(), equals + 1)
+                              : sys::fsconfig(fs.get(), FSCONFIG_SET_FLAG, name.c_str(), nullptr);
+    if (error < 0) return error;
+  }
+  if (long error = sys::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
+  return sys::fsmount(fs.get(), FSMOUNT_CLOEXEC, attributes);
+}
+
+long attach(long mount, const char* path) {
+  sys::UniqueFd fd(mount);
+  return fd.ok() ? sys::moveMount(fd.get(), "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) : fd.error();
+}
+
+constexpr unsigned kApi = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
 /// Mount points, in a tmpfs that covers a directory which every system has.
 class Scratch {
  public:
   long make() {
-    long error = -ENOENT;
     constexpr const char* kPlaces[] = {"/tmp", "/mnt", "/dev", "/proc"};
+    long error = -ENOENT;
     for (const char* place : kPlaces) {
-      error = sys::mount("tmpfs", place, "tmpfs", MS_NOSUID, "mode=700");
+      error = attach(newMount("tmpfs", "mode=700", MOUNT_ATTR_NOSUID), place);
       place_ = place;
       if (error != -ENOENT && error != -ENOTDIR) break;
     }
@@ -72,8 +101,8 @@ class Scratch {
     sys::mkdirat(AT_FDCWD, made.c_str(), 0755);
     return made;
   }
-  long mount(const char* name, const char* type, unsigned long flags, const char* data) const {
-    return sys::mount(type, directory(name).c_str(), type, flags, data);
+  long mount(const char* name, const char* type, unsigned attributes, const char* data = "") const {
+    return attach(newMount(type, data, attributes), directory(name).c_str());
   }
 
  private:
@@ -86,20 +115,14 @@ void tryDevices(const Scratch& scratch) {
   long error = sys::mount("/dev/null", node.c_str(), nullptr, MS_BIND, nullptr);
   // a mount that has become nodev would still be there
   report("bindDevice", error < 0 ? error : sys::UniqueFd(sys::open(node.c_str(), O_WRONLY)).error());
-  report("devpts", scratch.mount("pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"));
+  report("devpts",
+         scratch.mount("pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"));
   sys::UniqueFd fuse(sys::open("/dev/fuse", O_RDWR));
   report("fuseDevice", fuse.error());
   if (!fuse.ok()) return;
   sys::Text<128> data("fd=");
   data.add(static_cast<int64_t>(fuse.get())).add(",rootmode=40000,user_id=0,group_id=0");
-  report("fuse", scratch.mount("fuse", "fuse", MS_NOSUID | MS_NODEV, data.c_str()));
-}
-
-long newTmpfs() {
-  sys::UniqueFd fs(sys::fsopen("tmpfs", FSOPEN_CLOEXEC));
-  if (!fs.ok()) return fs.error();
-  if (long error = sys::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
-  return sys::fsmount(fs.get(), FSMOUNT_CLOEXEC, 0);
+  report("fuse", scratch.mount("fuse", "fuse", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, data.c_str()));
 }
 
 long cloneHere() { return sys::openTree(AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE); }
@@ -107,7 +130,7 @@ long cloneHere() { return sys::openTree(AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TR
 void tryDetached(const Scratch& scratch) {
   sys::UniqueFd tree(cloneHere());
   report("openTree", tree.error());
-  sys::UniqueFd fresh(newTmpfs());
+  sys::UniqueFd fresh(newMount("tmpfs", "", 0));
   report("newMount", fresh.error());
   mount_attr readOnly{};
   readOnly.attr_set = MOUNT_ATTR_RDONLY;
@@ -134,7 +157,7 @@ void tryNested() {
         path.add(static_cast<int64_t>(pid)).add("/ns/user");
         sys::UniqueFd users(sys::open(path.c_str(), O_RDONLY));
         report("mappedOwners", showOwners(cloneHere(), users.get()));
-        report("mappedOwnersInMemory", showOwners(newTmpfs(), users.get()));
+        report("mappedOwnersInMemory", showOwners(newMount("tmpfs", "", 0), users.get()));
       });
 }
 
@@ -162,7 +185,7 @@ void tryProcesses(const Scratch& scratch) {
   report("processes", made);
   if (made < 0) return;
   inProcess([&] {
-    report("proc", scratch.mount("proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr));
+    report("proc", scratch.mount("proc", "proc", kApi));
     // this one is refused where a reboot would be that of the namespace
     const long reboot = sys::invoke(__NR_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, kCtrlAltDel, nullptr);
     report("reboot", reboot == -EINVAL ? 0 : reboot == 0 ? -EINVAL : reboot);
@@ -186,14 +209,14 @@ void tryMounts(bool asRoot, const char* layers) {
   report("hostname", sys::unshare(CLONE_NEWUTS));
   error = sys::unshare(CLONE_NEWIPC);
   report("ipc", error);
-  if (error == 0) report("mqueue", scratch.mount("mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr));
+  if (error == 0) report("mqueue", scratch.mount("mqueue", "mqueue", kApi));
   error = sys::unshare(CLONE_NEWCGROUP);
   report("cgroups", error);
-  if (error == 0) report("cgroup2", scratch.mount("cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr));
+  if (error == 0) report("cgroup2", scratch.mount("cgroup", "cgroup2", kApi));
   error = sys::unshare(CLONE_NEWNET);
   report("network", error);
-  constexpr unsigned kSys = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
-  if (error == 0) report("sysfs", scratch.mount("sys", "sysfs", kSys, nullptr));
+  // the host's own may be read-only, and a new one may not be more than that
+  if (error == 0) report("sysfs", scratch.mount("sys", "sysfs", kApi | MOUNT_ATTR_RDONLY, "ro"));
   tryProcesses(scratch);
 }
 

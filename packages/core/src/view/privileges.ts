@@ -35,7 +35,10 @@ export function mayRaiseLimits(host: HostFacts): boolean {
 export function requirePrivileges(host: HostFacts): void {
   if (host.rootless === undefined || host.userNamespaces !== false) return;
   throw new PermissionError('without root a container needs user namespaces, and this host gives none', {
-    hint: 'see /proc/sys/user/max_user_namespaces, or run it as root: sudo tsnspawn ...',
+    // what would have failed
+    code: 'ENOSPC',
+    syscall: 'clone',
+    hint: 'tsnspawn doctor says why; root needs none: sudo tsnspawn ...',
   });
 }
 

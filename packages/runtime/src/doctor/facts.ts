@@ -18,6 +18,7 @@ import { CAPABILITIES, type HostFacts, type Mount, mountAt, parseMountinfo, type
 import { addon } from '@tsnspawn/native';
 import { linkTarget, probeHost } from '../probe/host';
 import { INITIAL_USER_NAMESPACE, program } from '../probe/rootless';
+import { NAMESPACE_KINDS } from './checks/words';
 import { containerMarks, containerOf, isChrooted } from './container';
 import type { CallerFacts, DoctorFacts, HelperFacts, IdFacts } from './model';
 import { countOf, freeFrom, parseSubordinate } from './subids';
@@ -27,41 +28,49 @@ import { type MapCommand, runTrials, tryMaps } from './trials';
 const PROGRAMS = ['fuse-overlayfs', 'pasta', 'slirp4netns', 'usermod', 'apt-get', 'dnf', 'pacman', 'apk', 'zypper'];
 
 const SYSCTLS = [
-  'user/max_user_namespaces',
-  'user/max_mnt_namespaces',
-  'user/max_pid_namespaces',
-  'user/max_net_namespaces',
+  ...NAMESPACE_KINDS.map((kind) => `user/max_${kind}_namespaces`),
   'kernel/unprivileged_userns_clone',
   'kernel/apparmor_restrict_unprivileged_userns',
   'vm/memfd_noexec',
-] as const;
+];
 
 /** Milliseconds that a bus may take to answer. */
 const PATIENCE = 5_000;
 
 /** Everything about this caller on this host, and about a directory, whose path is absolute and has no links. */
 export async function gatherFacts(directory: string): Promise<DoctorFacts> {
+  const { rootless } = probeHost();
+  const trials = runTrials(directory, rootless === undefined);
+  const map = trials.user === 'OK' ? await tryMapsOf(rootless?.maps) : undefined;
+  return readFacts(directory, { trials, ...(map === undefined ? {} : { map }), userManager: userManager() });
+}
+
+/** What was tried, and not only read. */
+export interface Tried extends Pick<DoctorFacts, 'trials' | 'map'> {
+  /** why the caller's systemd does not answer; undefined: it does */
+  readonly userManager: string | undefined;
+}
+
+/** What can be read, around what was tried. */
+export function readFacts(directory: string, { userManager, ...tried }: Tried): DoctorFacts {
   const host = probeHost();
   const mounts = parseMountinfo(text('/proc/self/mountinfo') ?? '');
   const caller = callerFacts(mounts);
-  const trials = runTrials(directory, host.rootless === undefined);
-  const map = trials.user === 'OK' ? await tryMapsOf(host.rootless?.maps) : undefined;
   const here = mountAt(mounts, directory);
   return {
+    ...tried,
     caller,
     container: containerOf(containerMarks()),
     osRelease: { ...host.osRelease, idLike: idLike() },
     ids: idFacts(host, [caller.name, String(caller.uid)]),
     helpers: { newuidmap: helper('newuidmap', mounts), newgidmap: helper('newgidmap', mounts) },
-    ...(map === undefined ? {} : { map }),
     sysctl: Object.fromEntries(SYSCTLS.map((name) => [name, text(`/proc/sys/${name}`)?.trim()])),
     selinux: host.selinuxMount !== undefined && text(join(host.selinuxMount, 'enforce'))?.trim() === '1',
-    trials,
     mounts,
     cgroup: cgroupFacts(host),
     systemd: {
       booted: host.systemd === true,
-      userManager: userManager(),
+      userManager,
       runtimeDirectory: process.env.XDG_RUNTIME_DIR,
       hasRuntimeDirectory: existsSync(`/run/user/${caller.uid}`),
     },

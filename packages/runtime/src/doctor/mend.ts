@@ -35,7 +35,7 @@ export function asRoot({ caller }: DoctorFacts, command: string): string {
 }
 
 /** A file of /proc or /sys that only root may write. */
-export function setting(facts: DoctorFacts, name: string, value: string | number): string {
+export function sysctl(facts: DoctorFacts, name: string, value: string | number): string {
   return asRoot(facts, `sysctl -w ${name}=${value}`);
 }
 

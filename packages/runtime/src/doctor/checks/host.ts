@@ -1,8 +1,8 @@
 // What else of the host a launch makes use of: system calls, cgroups, systemd, programs.
 
-import { asRoot, installing, loosening, setting } from '../mend';
+import { asRoot, installing, loosening, sysctl } from '../mend';
 import type { Check, DoctorFacts } from '../model';
-import { failed, reason, suspects } from './words';
+import { exhausted, failed, reason, suspects } from './words';
 
 const systemCalls: Check = {
   key: 'system-calls',
@@ -26,7 +26,7 @@ const memoryFiles: Check = {
     const noexec = facts.sysctl['vm/memfd_noexec'];
     const cost = 'a file in /tmp takes its place, where programs can be executed';
     if (noexec === '2') {
-      return { answer: 'partly', detail: 'vm.memfd_noexec is 2', cost, mend: [setting(facts, 'vm.memfd_noexec', 1)] };
+      return { answer: 'partly', detail: 'vm.memfd_noexec is 2', cost, mend: [sysctl(facts, 'vm.memfd_noexec', 1)] };
     }
     return { answer: 'partly', detail: reason(facts, 'memoryFile'), cost };
   },
@@ -88,6 +88,9 @@ const cgroup: Check = {
         cost: 'limits by these (--property) are refused',
         ...(systemd.booted ? { mend: delegation(facts) } : {}),
       };
+    }
+    if (cgroup.refusal === undefined && trials.cgroups === 'ENOSPC') {
+      return { answer: 'no', cost: NO_CGROUP, ...exhausted(facts, 'cgroup') };
     }
     if (cgroup.refusal === undefined) return { answer: 'no', detail: `${cgroup.path}${namespace}`, cost: NO_CGROUP };
     const detail = `${cgroup.path ?? 'none'}: ${cgroup.refusal}${namespace}`;

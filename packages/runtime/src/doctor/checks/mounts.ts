@@ -3,7 +3,7 @@
 import { visibilityOf } from '@tsnspawn/core';
 import { asRoot, installing, loosening } from '../mend';
 import type { Check } from '../model';
-import { failed, list, NO_LAUNCH, reason, untried } from './words';
+import { exhausted, failed, list, NO_LAUNCH, reason, untried } from './words';
 
 const devices: Check = {
   key: 'devices',
@@ -30,6 +30,7 @@ const sysfs: Check = {
   look: (facts) => {
     if (failed(facts, 'sysfs', 'network').length === 0) return { answer: 'yes', detail: 'network namespace, sysfs' };
     const cost = '--private-network and what goes with it is refused; with the host’s network all works';
+    if (facts.trials.network === 'ENOSPC') return { answer: 'no', cost, ...exhausted(facts, 'net') };
     if (facts.trials.network !== 'OK') {
       return {
         answer: 'no',

@@ -1,12 +1,9 @@
 // Namespaces: what may be made at all, and by which rule not.
 
 import { visibilityOf } from '@tsnspawn/core';
-import { asRoot, loosening, setting } from '../mend';
+import { asRoot, loosening, sysctl } from '../mend';
 import type { Check, DoctorFacts, Finding } from '../model';
-import { failed, list, NO_LAUNCH, reason, suspects, untried } from './words';
-
-/** A number that no host needs more of. */
-const MANY_NAMESPACES = 15_000;
+import { exhausted, failed, list, NO_LAUNCH, reason, suspects, untried } from './words';
 
 const userNamespaces: Check = {
   key: 'user-namespaces',
@@ -29,18 +26,11 @@ function unmapped(facts: DoctorFacts): Why {
 
 /** Why the kernel made none: user_namespaces(7), and what distributions have added. */
 function refused(facts: DoctorFacts): Why {
-  const { trials, sysctl, caller } = facts;
-  const limit = sysctl['user/max_user_namespaces'];
+  const { trials, caller } = facts;
   switch (trials.user) {
     case 'ENOSPC':
-    case 'EUSERS': {
-      const mend = [setting(facts, 'user.max_user_namespaces', MANY_NAMESPACES)];
-      if (limit === '0') return { detail: 'user.max_user_namespaces is 0', mend };
-      return {
-        detail: `the limit on them is reached (user.max_user_namespaces=${limit ?? '?'}), here or in a namespace around`,
-        mend,
-      };
-    }
+    case 'EUSERS':
+      return exhausted(facts, 'user', 'mnt', 'pid');
     case 'EINVAL':
       return { detail: 'this kernel has none (CONFIG_USER_NS)', mend: [] };
     case 'ENOSYS':
@@ -48,8 +38,8 @@ function refused(facts: DoctorFacts): Why {
     case 'EPERM':
     case 'EACCES':
       if (caller.chrooted) return { detail: 'the caller is in a chroot, where the kernel makes none', mend: [] };
-      if (sysctl['kernel/unprivileged_userns_clone'] === '0') {
-        const mend = [setting(facts, 'kernel.unprivileged_userns_clone', 1)];
+      if (facts.sysctl['kernel/unprivileged_userns_clone'] === '0') {
+        const mend = [sysctl(facts, 'kernel.unprivileged_userns_clone', 1)];
         return { detail: 'kernel.unprivileged_userns_clone is 0', mend };
       }
       if (restrictsByProfile(facts))
@@ -70,7 +60,7 @@ function profile(facts: DoctorFacts): string[] {
   const text = `abi <abi/4.0>, include <tunables/global> profile tsnspawn ${executable} flags=(unconfined) { userns, }`;
   return [
     `echo '${text}' | ${asRoot(facts, 'tee /etc/apparmor.d/tsnspawn')} && ${asRoot(facts, 'apparmor_parser -r /etc/apparmor.d/tsnspawn')}`,
-    setting(facts, 'kernel.apparmor_restrict_unprivileged_userns', 0),
+    sysctl(facts, 'kernel.apparmor_restrict_unprivileged_userns', 0),
   ];
 }
 
@@ -92,13 +82,19 @@ const mounts: Check = {
         mend: profile(facts),
       };
     }
+    if (facts.trials[first] === 'ENOSYS') return { ...no, detail: tooOld(facts, ['fsopen'], why) };
     if (facts.trials[first] === 'ENOSPC') {
-      const mend = [setting(facts, 'user.max_mnt_namespaces', MANY_NAMESPACES)];
-      return { ...no, detail: 'user.max_mnt_namespaces is reached', mend };
+      return { ...no, ...exhausted(facts, 'mnt') };
     }
     return { ...no, detail: `${why}: ${suspects(facts)}`, mend: loosening(facts, 'namespaces') };
   },
 };
+
+/** Calls that are not there: the kernel has none, or a filter that is older than they are hides them. */
+function tooOld({ caller, container }: DoctorFacts, calls: readonly string[], why: string): string {
+  const filter = caller.filtered ? `, or a newer ${container ?? 'container manager'}` : '';
+  return `${calls.join(', ')}: ${why}: Linux 5.12 or newer is needed${filter}`;
+}
 
 const mountApi: Check = {
   key: 'mount-api',
@@ -109,13 +105,10 @@ const mountApi: Check = {
     const [first] = broken;
     if (first === undefined) return { answer: 'yes', detail: 'open_tree, fsopen, mount_setattr, move_mount' };
     if (facts.trials[first] === undefined) return untried('mounts');
-    const detail = `${broken.join(', ')}: ${reason(facts, first)}`;
-    if (facts.trials[first] !== 'ENOSYS')
-      return { answer: 'no', detail, cost: NO_LAUNCH, mend: loosening(facts, 'namespaces') };
-    const old = facts.caller.filtered
-      ? `${detail} (an old filter of ${facts.container ?? 'a container manager'}?)`
-      : detail;
-    return { answer: 'no', detail: `${old}: Linux 5.12 or newer is needed`, cost: NO_LAUNCH, mend: [] };
+    const why = reason(facts, first);
+    const no = { answer: 'no', cost: NO_LAUNCH } as const;
+    if (facts.trials[first] === 'ENOSYS') return { ...no, detail: tooOld(facts, broken, why) };
+    return { ...no, detail: `${broken.join(', ')}: ${why}`, mend: loosening(facts, 'namespaces') };
   },
 };
 
@@ -129,6 +122,7 @@ const proc: Check = {
     if (first === undefined) return { answer: 'yes', detail: 'PID namespace, proc' };
     if (facts.trials[first] === undefined) return untried('mounts');
     const no = { answer: 'no', cost: NO_LAUNCH } as const;
+    if (facts.trials.processes === 'ENOSPC') return { ...no, ...exhausted(facts, 'pid') };
     if (first === 'processes') {
       return { ...no, detail: `no PID namespace: ${reason(facts, first)}`, mend: loosening(facts, 'namespaces') };
     }
@@ -161,12 +155,9 @@ const others: Check = {
     const [first] = broken;
     if (first === undefined) return { answer: 'yes', detail: 'UTS, IPC and user namespaces' };
     if (facts.trials[first] === undefined) return untried('mounts');
-    const detail = `${list(broken)}: ${reason(facts, first)}`;
-    const limited = facts.trials[first] === 'ENOSPC';
-    const mend = limited
-      ? [setting(facts, 'user.max_user_namespaces', MANY_NAMESPACES)]
-      : loosening(facts, 'namespaces');
-    return { answer: 'no', detail, cost: NO_LAUNCH, mend };
+    const no = { answer: 'no', cost: NO_LAUNCH } as const;
+    if (facts.trials[first] === 'ENOSPC') return { ...no, ...exhausted(facts, 'user', 'uts', 'ipc') };
+    return { ...no, detail: `${list(broken)}: ${reason(facts, first)}`, mend: loosening(facts, 'namespaces') };
   },
 };
 

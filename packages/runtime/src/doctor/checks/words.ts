@@ -1,6 +1,7 @@
 // Phrases that several checks need.
 
 import { errnoText } from '@tsnspawn/core';
+import { sysctl } from '../mend';
 import type { DoctorFacts, Finding } from '../model';
 import type { TrialName } from '../trials';
 
@@ -40,3 +41,35 @@ export function untried(behind: string): Finding {
 }
 
 export const NO_LAUNCH = 'no launch by this caller';
+
+/** As in the names of their limits, /proc/sys/user/max_*_namespaces: namespaces(7). */
+export const NAMESPACE_KINDS = ['user', 'mnt', 'pid', 'uts', 'ipc', 'net', 'cgroup'] as const;
+
+/** A number that no host needs more of. */
+const MANY = 15_000;
+
+export type NamespaceKind = (typeof NAMESPACE_KINDS)[number];
+
+/**
+ * About ENOSPC from a call that makes namespaces: which limit it is. Where none is 0 it is the lowest, or one of a user namespace
+ * around, which cannot be seen from here.
+ */
+export function exhausted(facts: DoctorFacts, ...kinds: readonly NamespaceKind[]): Pick<Finding, 'detail' | 'mend'> {
+  const limits = kinds
+    .map((kind) => ({
+      name: `user.max_${kind}_namespaces`,
+      most: Number(facts.sysctl[`user/max_${kind}_namespaces`] ?? Infinity),
+    }))
+    .sort((a, b) => a.most - b.most);
+  const none = limits.filter(({ most }) => most === 0);
+  const meant = none.length > 0 ? none : limits.slice(0, 1);
+  const mend = meant.map(({ name }) => sysctl(facts, name, MANY));
+  if (none.length > 0) {
+    return { detail: `${list(none.map(({ name }) => name))} ${none.length === 1 ? 'is' : 'are'} 0`, mend };
+  }
+  const values = meant.map(({ name, most }) => `${name}=${most}`);
+  return {
+    detail: `the limit on namespaces is reached (${values.join(', ')}), here or in a user namespace around`,
+    mend,
+  };
+}
