@@ -1,7 +1,7 @@
 // The doctor's answers are those of the kernel: each is compared with what a launch by the same user meets on the same host.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -75,6 +75,26 @@ it('a user without any has one id', () => {
     said.checks['subordinate-ids'].mend[0],
     new RegExp(`^sudo usermod --add-subuids \\d+-\\d+ .* ${user.name}$`),
   );
+});
+
+it('a host that hands them out by a service is asked through getsubids', () => {
+  const { user } = person(false);
+  const script = join(scratch, 'getsubids');
+  writeFileSync(
+    script,
+    '#!/bin/sh\n[ "$1" = -g ] && set -- "$2" 700000 || set -- "$1" 600000\necho "0: $1 $2 65536"\n',
+  );
+  chmodSync(script, 0o755);
+  writeFileSync(join(scratch, 'nsswitch.conf'), 'passwd: files\nsubid: sss\n');
+  const bind = (name: string, path: string) => `touch ${path}; mount --bind ${join(scratch, name)} ${path}`;
+  const host = withMounts(`${bind('getsubids', '/usr/bin/getsubids')}; ${bind('nsswitch.conf', '/etc/nsswitch.conf')}`);
+  const plan = JSON.parse(user.tsnspawn(['-D', person(false).tree, '--dry-run=json', 'true'], { host }).stdout);
+  assert.equal(
+    [plan.clone.maps.uids[1], plan.clone.maps.gids[1]],
+    [600000, 700000].map((outside) => ({ inside: 1, outside, size: 65536 })),
+  );
+  const said = JSON.parse(user.tsnspawn(['doctor', '--json'], { host }).stdout);
+  assert.is(answer(said, 'subordinate-ids'), 'yes: 65536 users and 65536 groups from sss (subid in nsswitch.conf)');
 });
 
 it('root needs none', () => {

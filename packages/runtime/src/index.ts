@@ -1,7 +1,6 @@
 export { exactArguments, exitNow, explainsFailure, requireFilters } from '@tsnspawn/native';
 export { type CheckResult, type Diagnosis, diagnose, diagnosisOf, type TreeReport } from './doctor';
 export type { DoctorFacts } from './doctor/model';
-export { freeFrom, parseSubordinate } from './doctor/subids';
 export { parseTrials } from './doctor/trials';
 export type { Held } from './held';
 export { type ImageOptions, type OpenedMachineImage, openImage } from './image';
@@ -14,6 +13,7 @@ export { probeHost, randomUuid } from './probe/host';
 export { isMountPoint, mountsIn, parseMountinfo } from './probe/mountinfo';
 export { requireProcessors } from './probe/processors';
 export { findSettings } from './probe/settings-file';
+export { freeFrom, parseSubordinate } from './probe/subids';
 export { subordinateRanges } from './probe/subordinate';
 export { probeTree, type TreeQuestions } from './probe/tree';
 export { probeWishes, REMEMBERED, removeStale, type Wishes } from './probe/wishes';

@@ -18,10 +18,10 @@ import { CAPABILITIES, type HostFacts, type Mount, mountAt, parseMountinfo, type
 import { addon } from '@tsnspawn/native';
 import { linkTarget, probeHost } from '../probe/host';
 import { INITIAL_USER_NAMESPACE, program } from '../probe/rootless';
+import { freeFrom, parseSubordinate, subordinateIds, subordinateSource } from '../probe/subids';
 import { NAMESPACE_KINDS } from './checks/words';
 import { containerMarks, containerOf, isChrooted } from './container';
 import type { CallerFacts, DoctorFacts, HelperFacts, IdFacts } from './model';
-import { countOf, freeFrom, parseSubordinate } from './subids';
 import { type MapCommand, runTrials, tryMaps } from './trials';
 
 /** Programs whose absence costs something. */
@@ -118,10 +118,11 @@ function idLike(): string | undefined {
 
 /** The ids that a launch would use, as the launch itself finds them. */
 function idFacts({ rootless }: HostFacts, names: readonly (string | undefined)[]): IdFacts {
-  const [uids, gids] = ['/etc/subuid', '/etc/subgid'].map((file) => parseSubordinate(text(file) ?? ''));
+  const count = (kind: 'uid' | 'gid'): number =>
+    subordinateIds(kind, names).reduce((sum, { size: one }) => sum + one, 0);
   const more = {
-    subordinate: { uids: countOf(uids ?? [], names), gids: countOf(gids ?? [], names) },
-    free: freeFrom([...(uids ?? []), ...(gids ?? [])]),
+    subordinate: { uids: count('uid'), gids: count('gid'), source: subordinateSource() },
+    free: freeFrom(['/etc/subuid', '/etc/subgid'].flatMap((file) => parseSubordinate(text(file) ?? ''))),
   };
   if (rootless === undefined) return { kind: 'root', size: 65536, ...more };
   const { maps, size, reason } = rootless;

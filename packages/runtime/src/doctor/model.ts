@@ -38,8 +38,8 @@ export interface IdFacts {
   readonly size: number;
   /** why it is one id only */
   readonly reason?: string | undefined;
-  /** ids of the caller in /etc/subuid and /etc/subgid */
-  readonly subordinate: { readonly uids: number; readonly gids: number };
+  /** how many are the caller's, by /etc/subuid and /etc/subgid or by another source of nsswitch.conf(5) */
+  readonly subordinate: { readonly uids: number; readonly gids: number; readonly source?: string | undefined };
   /** first id that is in nobody's range: for a line that is to be added */
   readonly free: number;
 }

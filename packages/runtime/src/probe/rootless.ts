@@ -2,10 +2,12 @@
 // there, or root of a user namespace around it (of another container, of unshare(1)).
 
 import { accessSync, constants } from 'node:fs';
+import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { IdMap, IdRange, RootlessFacts } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
 import { linkTarget } from './host';
+import { subordinateIds } from './subids';
 
 /** The user namespace that the kernel starts with: PROC_USER_INIT_INO of linux/proc_ns.h. */
 export const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
@@ -46,8 +48,8 @@ function ordinaryUser(uid: number, gid: number): RootlessFacts {
     reason,
   });
   const names = [userName(uid), String(uid)];
-  const moreUids = subordinate('/etc/subuid', names);
-  const moreGids = subordinate('/etc/subgid', names);
+  const moreUids = subordinateIds('uid', names);
+  const moreGids = subordinateIds('gid', names);
   const size = 1 + Math.min(total(moreUids), total(moreGids));
   if (size === 1) return single('no subordinate ids in /etc/subuid and /etc/subgid');
   if (size < FEWEST) return single(`only ${size - 1} subordinate ids in /etc/subuid and /etc/subgid`);
@@ -105,17 +107,18 @@ function behind(ranges: readonly IdRange[]): IdMap[] {
   });
 }
 
-/** Lines `NAME:FIRST:COUNT` of the user, by name or by number. */
-function subordinate(file: string, names: readonly (string | undefined)[]): IdRange[] {
-  return (addon().readText(file) ?? '').split('\n').flatMap((line) => {
-    const [, name, first, size] = /^([^:]+):(\d+):(\d+)\s*$/.exec(line) ?? [];
-    return names.includes(name) && Number(size) > 0 ? [{ first: Number(first), size: Number(size) }] : [];
-  });
-}
-
 function userName(uid: number): string | undefined {
   const line = (addon().readText('/etc/passwd') ?? '').split('\n').find((one) => one.split(':')[2] === String(uid));
-  return line?.split(':')[0];
+  return line?.split(':')[0] ?? nameElsewhere();
+}
+
+/** Of a caller whom a directory service knows. */
+function nameElsewhere(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined; // nobody does
+  }
 }
 
 /** The first executable file of this name in the caller's PATH. */

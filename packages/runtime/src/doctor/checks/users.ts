@@ -21,20 +21,14 @@ const subordinateIds: Check = {
       const cost = ids.size === 1 ? ONE_ID : 'packages that have users of their own cannot be installed';
       return { answer: 'no', detail: `the user namespace that the caller is in has ${ids.size} of them`, cost };
     }
-    const { uids, gids } = ids.subordinate;
-    const mend = givingIds({ caller, ids, ...facts });
-    if (Math.min(uids, gids) >= ENOUGH) {
-      return { answer: 'yes', detail: `${uids} users and ${gids} groups in /etc/subuid and /etc/subgid` };
-    }
-    if (uids === 0 && gids === 0) {
-      return { answer: 'no', detail: `none in /etc/subuid and /etc/subgid for ${nameOf(caller)}`, cost: ONE_ID, mend };
-    }
-    return {
-      answer: 'partly',
-      detail: `${uids} users and ${gids} groups in /etc/subuid and /etc/subgid: ${ENOUGH} of both are needed`,
-      cost: ONE_ID,
-      mend,
-    };
+    const { uids, gids, source } = ids.subordinate;
+    const where = source === undefined ? 'in /etc/subuid and /etc/subgid' : `from ${source} (subid in nsswitch.conf)`;
+    const found = `${uids} users and ${gids} groups ${where}`;
+    if (Math.min(uids, gids) >= ENOUGH) return { answer: 'yes', detail: found };
+    // another source is not ours to fill
+    const lacking = { cost: ONE_ID, mend: source === undefined ? givingIds({ caller, ids, ...facts }) : [] };
+    if (uids === 0 && gids === 0) return { answer: 'no', detail: `none ${where} for ${nameOf(caller)}`, ...lacking };
+    return { answer: 'partly', detail: `${found}: ${ENOUGH} of both are needed`, ...lacking };
   },
 };
 
