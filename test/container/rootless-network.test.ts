@@ -5,15 +5,18 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commandLine, monitorBelow, processes } from '../support/footprint';
@@ -71,14 +74,16 @@ function users() {
     const [user, lone] = [new OrdinaryUser(), new OrdinaryUser({ subordinate: false })];
     const [tree, loneTree] = [user.tree('busybox'), lone.tree('busybox')];
     const built = join(wireDirectory(), 'wire');
-    for (const [path, own] of [
+    for (const [path, owner] of [
       [tree, user],
       [loneTree, lone],
     ] as const) {
       mkdirSync(join(path, 'opt'), { recursive: true });
       copyFileSync(built, join(path, 'opt/wire'));
-      chmodSync(join(path, 'opt/wire'), 0o755);
-      own.own(join(path, 'opt'));
+      for (const made of ['opt', 'opt/wire']) {
+        chmodSync(join(path, made), 0o755);
+        lchownSync(join(path, made), owner.uid, owner.gid);
+      }
     }
     known = { user, lone, tree, loneTree, wire: built };
   }
@@ -338,6 +343,59 @@ each('what goes wrong with the program is told in its words, and nothing is star
   assert.not.match(output, /started/);
   assert.is(status, 1);
   await nothingRuns();
+});
+
+/** A Debian that asks by DHCP and serves: made at the first call. */
+let booting: string | undefined;
+function debian(): string {
+  if (booting === undefined) {
+    const { user, wire } = users();
+    booting = user.tree('bookworm');
+    const units = join(booting, 'etc/systemd/system');
+    const wants = join(units, 'multi-user.target.wants');
+    const made = [join(booting, 'usr/local/bin/wire'), join(units, 'wire.service'), wants] as const;
+    copyFileSync(wire, made[0]);
+    writeFileSync(made[1], '[Service]\nExecStart=/usr/local/bin/wire serve 80\n');
+    mkdirSync(wants, { recursive: true });
+    const links = ['wire', 'systemd-networkd'].map((unit) => join(wants, `${unit}.service`));
+    for (const link of links) symlinkSync(basename(link), link);
+    for (const path of [...made, ...links]) lchownSync(path, user.uid, user.gid);
+  }
+  return booting;
+}
+
+for (const kind of KINDS) {
+  const inCgroup = only(test, REASON ?? needs(`command:${kind}`, 'cgroup2', 'mirror'));
+  inCgroup(`${kind}: systemd-networkd takes host0 over by DHCP, and the ports still lead there`, () =>
+    withHost([kind], async ({ host }) => {
+      const { user } = users();
+      const words = ['-bD', debian(), '-M', 'm', '-n', '-p', '8080:80'];
+      const options = { cgroup: user.cgroup(), host: host.words, timeout: 90 };
+      await withRunning(user.startOnTerminal(words, options), async (machine) => {
+        await machine.until(/root@\S*:~# $/m);
+        // asked from the other side of the quotes, so that the echo of the line does not count
+        machine.write('until networkctl status host0 | grep "DHCP4 via"; do sleep 0.1; done; echo do""ne\n');
+        await machine.until(/DHCP4 via[\s\S]*done/);
+        assert.ok(ask(host, 'tcp', '127.0.0.1', 8080));
+        assert.is(ask(host, 'udp', HOST, 8080), undefined);
+        machine.write('systemctl poweroff\n');
+        assert.is((await machine.exited).status, 0);
+      });
+    }),
+  );
+}
+
+it('root of a user namespace that has a network of its own makes cables there, and joins other ones', () => {
+  const { user, tree } = users();
+  const command = [...user.command, '-qPD', tree, '-M', 'm'].join(' ');
+  const links = 'cut -d: -f1 /proc/net/dev | tail -n +3 | xargs';
+  const script = [
+    'mount -t tmpfs none /run && ip netns add lab && ip link add left type veth peer name right netns lab',
+    `${command} -n sh -c "${links}"`,
+    `${command} --network-namespace-path=/run/netns/lab sh -c "${links}"`,
+  ].join(' && ');
+  const { status, stdout, stderr } = user.run(['unshare', '-Urnm', 'sh', '-c', script]);
+  assert.equal([status, stdout], [0, 'lo host0\nlo right\n'], stderr);
 });
 
 it('a host with neither program gets an error that says what to install, before anything is started', () =>

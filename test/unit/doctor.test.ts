@@ -72,6 +72,7 @@ function facts({ trials = {}, caller = {}, ...changes }: Changes = {}): DoctorFa
     cgroup: { path: '/sys/fs/cgroup/joe', version: 2, controllers: ['cpu', 'memory', 'pids'] },
     systemd: { booted: true, hasRuntimeDirectory: true, runtimeDirectory: '/run/user/1000' },
     programs: { pasta: '/usr/bin/pasta', usermod: '/usr/sbin/usermod' },
+    tun: 'open',
     place: { path: '/home/joe', fs: 'ext4', readOnly: false },
     executable: '/usr/bin/node',
     ...changes,
@@ -307,6 +308,16 @@ test('the text has an answer at the start of each line, what is lost and what me
   assert.match(text, /\nno {6}subordinate ids +none in .* for joe \(1000\)\n +lost: .*\n +mend: sudo usermod /);
   assert.match(text, /\nyes {5}proc +PID namespace, proc\n/);
   assert.match(text, /\n\nA launch now: as a user with one id, owners are remembered\n$/);
+});
+
+test('a network of a user’s takes a program and /dev/net/tun, and each has its command', () => {
+  const network = (changes: Changes) => check('network', diagnosisOf(facts(changes)));
+  assert.equal([network({}).answer, network({}).detail], ['yes', 'pasta']);
+  assert.equal(network({ programs: {} }).mend, ['sudo apt install passt']);
+  assert.match(network({ tun: 'denied' }).detail, /\/dev\/net\/tun cannot be opened/);
+  assert.equal(network({ tun: 'denied' }).mend, ['sudo chmod 666 /dev/net/tun']);
+  assert.equal(network({ tun: 'missing' }).mend, ['sudo modprobe tun']);
+  assert.equal(network({ tun: 'missing', container: 'docker' }).mend, ['docker run --device /dev/net/tun ...']);
 });
 
 test('no line of the text is wider than the terminal, but for commands', () => {

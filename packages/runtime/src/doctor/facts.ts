@@ -75,6 +75,7 @@ export function readFacts(directory: string, { userManager, ...tried }: Tried): 
       hasRuntimeDirectory: existsSync(`/run/user/${caller.uid}`),
     },
     programs: Object.fromEntries(PROGRAMS.map((name) => [name, program(name)])),
+    tun: host.devices.tun !== undefined ? 'open' : existsSync('/dev/net/tun') ? 'denied' : 'missing',
     place: {
       path: directory,
       fs: here?.fs ?? 'an unknown file system',

@@ -87,6 +87,8 @@ export interface DoctorFacts {
   };
   /** paths of programs, by their names */
   readonly programs: { readonly [name: string]: string | undefined };
+  /** whether the caller can open /dev/net/tun */
+  readonly tun: 'open' | 'denied' | 'missing';
   /** the directory that is asked about */
   readonly place: { readonly path: string; readonly fs: string; readonly readOnly: boolean };
   /** the program whose profile AppArmor would have to know */

@@ -160,8 +160,18 @@ const network: Check = {
         mend: installing(facts, 'pasta'),
       };
     }
-    return { answer: 'yes', detail: found.join(', ') };
+    if (facts.tun === 'open') return { answer: 'yes', detail: found.join(', ') };
+    return { answer: 'partly', detail: `loopback only: /dev/net/tun ${TUN[facts.tun]}`, cost, mend: tunMend(facts) };
   },
 };
+
+const TUN = { denied: 'cannot be opened', missing: 'is not there' } as const;
+
+function tunMend(facts: DoctorFacts): string[] {
+  const { container, tun } = facts;
+  if (tun === 'denied') return [asRoot(facts, 'chmod 666 /dev/net/tun')];
+  if (container === 'docker' || container === 'podman') return [`${container} run --device /dev/net/tun ...`];
+  return [asRoot(facts, 'modprobe tun')];
+}
 
 export const HOST: readonly Check[] = [systemCalls, memoryFiles, notification, cgroup, userManager, network];
