@@ -1,43 +1,35 @@
-// A guest of a user who has one id only is still root of its tree: what Linux does with owners and ids is emulated, and remembered.
-// Each promise here fails without that, as the kernel knows nobody but root there.
+// A guest of a user who has one id only is still root of its tree: owners of files are emulated, and remembered. Each promise here
+// fails without that, as the kernel knows nobody but root there.
 
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { needs, only } from '../support/needs';
-import { rememberedTree, storeOf } from '../support/remembered';
-import { OrdinaryUser } from '../support/users';
+import { compiled, ONE_ID, OneIdGuest, storeOf } from '../support/remembered';
 
-const REASON = needs('root', 'namespaces', 'mirror', 'command:setpriv', 'command:gcc');
-const it = only(test, REASON);
+const it = only(test, needs(...ONE_ID));
 
-let known: { user: OrdinaryUser; tree: string } | undefined;
-/** A user without subordinate ids, and a tree: made at the first call, for all tests of this file. */
-function place() {
-  if (known === undefined) {
-    const user = new OrdinaryUser({ subordinate: false });
-    known = { user, tree: rememberedTree(user, 'bookworm') };
-    sh('useradd -m joe && useradd -m -G mail,games ann && echo root:secret | chpasswd');
+let made: OneIdGuest | undefined;
+/** Made at the first call, for all tests of this file. */
+function guest(): OneIdGuest {
+  if (made === undefined) {
+    made = new OneIdGuest('bookworm');
+    made.sh('useradd -m joe');
   }
-  return known;
+  return made;
 }
 
-/** Output of a script in the guest, which has to succeed. */
-function sh(script: string, ...options: string[]): string {
-  const { user, tree } = place();
-  const outcome = user.tsnspawn(['-qPD', tree, ...options, 'bash', '-ec', script], { timeout: 120 });
-  assert.is(outcome.status, 0, `status ${outcome.status}: ${outcome.stdout}${outcome.stderr}`);
-  return outcome.stdout;
-}
-
-// --- owners ---
+const sh = (script: string, ...options: string[]): string => guest().sh(script, ...options);
 
 it('chown of a file shows in stat', () => {
   assert.is(sh('touch /srv/file; chown mail:games /srv/file; stat -c %U:%G /srv/file'), 'mail:games\n');
 });
 
 it('the user that the container runs for sees own files only', () => {
-  const { user, tree } = place();
+  const { user, tree } = guest();
   const { stdout } = user.run(['find', tree, '!', '-uid', String(user.uid)]);
   assert.is(stdout, '');
 });
@@ -74,7 +66,7 @@ it('what gets the name of a removed file does not get its owner', () => {
 });
 
 it('what is given back to root is forgotten', () => {
-  const { tree } = place();
+  const { tree } = guest();
   sh('cd /srv; chown 0:0 other; ln -s y back; chown -h 9:9 back; chown -h 0:0 back');
   assert.is(sh('stat -c %u:%g /srv/other /srv/back'), '0:0\n0:0\n');
   assert.match(readFileSync(storeOf(tree), 'latin1'), / 9 9\n(\d+) (\S+) 0 0\n/);
@@ -111,7 +103,12 @@ it('archives have the owners in them, both ways', () => {
   );
 });
 
-// --- ids ---
+it('the owners of the tree are what its maker has remembered', () => {
+  assert.is(
+    sh('stat -c "%n %U:%G %a" /etc/shadow /usr/bin/chage /var/mail /usr/bin/passwd'),
+    '/etc/shadow root:shadow 640\n/usr/bin/chage root:shadow 2755\n/var/mail root:mail 2775\n/usr/bin/passwd root:root 4755\n',
+  );
+});
 
 it('a user of the guest makes files of all kinds that are his', () => {
   const script =
@@ -121,6 +118,95 @@ it('a user of the guest makes files of all kinds that are his', () => {
     'file joe:joe 640\ndir joe:joe 750\nlink joe:joe 777\nfifo joe:joe 640\ncopy joe:joe 640\n',
   );
   assert.is(sh('stat -c %U ~joe/file ~joe/link'), 'joe\njoe\n');
+});
+
+it('a set-group-id directory hands on its group, to root and to others', () => {
+  const script =
+    'cd /srv; mkdir team; chown root:games team; chmod 3777 team; cd team; touch root; mkdir dir; su joe -c "touch joe; mkdir dir2; ln -s x link"; stat -c "%n %U:%G %a" *';
+  assert.is(
+    sh(script),
+    'dir root:games 2755\ndir2 joe:games 2755\njoe joe:games 644\nlink joe:games 777\nroot root:games 644\n',
+  );
+});
+
+it('a user may give files away no more than elsewhere', () => {
+  const script =
+    'cd; touch mine; for to in root mail :mail joe joe:joe; do chown $to mine 2>&1; done; chown joe /etc/passwd 2>&1; stat -c %U:%G mine; :';
+  assert.is(
+    sh(`su joe -c '${script}'`),
+    `${["'mine'", "'mine'", "'mine'", "'/etc/passwd'"]
+      .map(
+        (file, index) => `chown: changing ${index === 2 ? 'group' : 'ownership'} of ${file}: Operation not permitted\n`,
+      )
+      .join('')}joe:joe\n`,
+  );
+});
+
+it('a random 4000 of acts with files do what they do for root of the host, and leave the same', () => {
+  // the reference is made on the host, in a directory that is of no consequence
+  const place = mkdtempSync(join(tmpdir(), 'tsnspawn-owners-'));
+  try {
+    const path = guest().install('owners');
+    const real = execFileSync(compiled('owners'), ['1', '4000'], { cwd: place, encoding: 'utf8', maxBuffer: 2 ** 27 });
+    const emulated = sh(`mkdir /srv/acts; cd /srv/acts; ${path} 1 4000`);
+    assert.ok(real.split('\n').length > 20_000);
+    assert.equal(differences(real, emulated), []);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
+
+/** The first lines that differ. */
+function differences(one: string, other: string): string[] {
+  const lines = other.split('\n');
+  return one
+    .split('\n')
+    .flatMap((line, index) => (line === lines[index] ? [] : [`${line} | ${lines[index]}`]))
+    .slice(0, 10);
+}
+
+it('paths relative to directories, descriptors and links of procfs mean what they mean', () => {
+  const script = `
+    cd /srv; mkdir -p rel/below; touch rel/below/file; cd rel; chown 1 below/file; cd below; chown :1 file; chown 2 ../below
+    stat -c %u:%g file ../below /srv/rel/below/./file
+    exec 7<file; chown 3 /proc/self/fd/7; chown :3 /dev/fd/7; stat -Lc %u:%g /proc/self/fd/7 file /dev/fd/7
+    ln -s /srv/rel/below/file /srv/abs; chown 4 /srv/abs; stat -c %u file; perl -e 'chown(5, 5, *STDIN); print((stat(STDIN))[4], "\n")' <file`;
+  assert.is(sh(script), '1:1\n2:0\n1:1\n3:3\n3:3\n3:3\n4\n5\n');
+});
+
+it('inside of a chroot and of a mount namespace the same holds', () => {
+  const script = `
+    mkdir -p /srv/new; mount --rbind / /srv/new
+    chroot /srv/new sh -c 'touch /opt/there; chown 6:7 /opt/there; ln -s /opt/there /opt/link; stat -Lc %u:%g /opt/link'
+    stat -c %u:%g /opt/there
+    unshare -m sh -c 'mount -t tmpfs none /mnt; touch /mnt/f; chown 8 /mnt/f; stat -c %u /mnt/f'
+    umount -l /srv/new`;
+  assert.is(sh(script), '6:7\n6:7\n8\n');
+});
+
+it('nothing that was looked at stays in use', () => {
+  const script =
+    'mount -t tmpfs none /mnt; cd /mnt; touch f; mkdir d; chown 5 f; stat -c %u f d; cd /; stat -c %u /mnt/f; umount /mnt; echo gone';
+  assert.is(sh(script), '5\n0\n5\ngone\n');
+});
+
+it('a file system in memory is mounted for a user', () => {
+  const script = `
+    mount -t tmpfs -o uid=1000,gid=8,mode=750 none /mnt; stat -c '%u:%g %a' /mnt
+    unshare -m sh -c 'mount -t tmpfs -o uid=7 none /opt; stat -c %u /opt'; stat -c %u /opt
+    mount -t devpts -o gid=5,mode=620,newinstance none /media; echo mounted`;
+  assert.is(sh(script), '1000:8 750\n7\n0\nmounted\n');
+});
+
+it('an owner does not travel along with the attributes of a file', () => {
+  const script = `
+    cd /srv; touch his; chown 9 his; su joe -c 'cp -a --no-preserve=ownership /srv/his ~'; stat -c %U ~joe/his; cp -a his copy; stat -c %u copy`;
+  assert.is(sh(script), 'joe\n9\n');
+});
+
+it('an overlay takes the changes of owners, and forgets them', () => {
+  assert.is(sh('chown -h 5 /bin /etc/passwd; stat -c %u /bin /etc/passwd', '--volatile=overlay'), '5\n5\n');
+  assert.is(sh('stat -c %u /bin /etc/passwd'), '0\n0\n');
 });
 
 test.run();

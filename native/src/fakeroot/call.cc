@@ -86,6 +86,24 @@ long Call::pathTo(int directory, const char* text, Path& path) const {
   return path.full() ? -ENAMETOOLONG : 0;
 }
 
+long Call::take(int descriptor) const {
+  sys::UniqueFd process(sys::invoke(__NR_pidfd_open, group(), 0));                                      // 5.3
+  return process.ok() ? sys::invoke(__NR_pidfd_getfd, process.get(), descriptor, 0) : process.error();  // 5.6
+}
+
+Answer Call::handOver(int descriptor, int flags) const {
+  seccomp_notif_addfd add{};
+  add.id = id;
+  add.srcfd = static_cast<uint32_t>(descriptor);
+  add.newfd_flags = flags & O_CLOEXEC;
+  add.flags = SECCOMP_ADDFD_FLAG_SEND;  // 5.14
+  long number = sys::ioctl(state.listener, static_cast<unsigned>(SECCOMP_IOCTL_NOTIF_ADDFD), &add);
+  if (number >= 0) return {false, number, true};
+  if (number != -EINVAL) return Answer::give(number);
+  add.flags = 0;
+  return Answer::give(sys::ioctl(state.listener, static_cast<unsigned>(SECCOMP_IOCTL_NOTIF_ADDFD), &add));
+}
+
 long Call::status(const char* key, unsigned base) const {
   Path path;
   addProc(path, "status");

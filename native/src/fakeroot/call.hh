@@ -14,6 +14,8 @@ struct State {
   /// A procfs of this process's own PID namespace. Its root is the working directory at all times: "TID/root" and its like are
   /// relative to it.
   int proc;
+  /// The mount namespace of this process, the guest's first one.
+  int mounts;
   Identities identities;
   Owners owners;
 };
@@ -45,6 +47,8 @@ class Call {
   /// The process's root becomes this one's, so that absolute links lead where they lead there. It ends with the call.
   bool enterRoot();
   void leaveRoot();
+  /// When this process has been elsewhere meanwhile.
+  bool enterAgain() { return entered_ = false, enterRoot(); }
 
   /// Turns a path argument into one that means the same here; an empty one is the directory itself. 0 or -errno.
   long pathTo(int directory, const char* text, Path& path) const;
@@ -55,6 +59,11 @@ class Call {
 
   /// The process id, where `thread` is one of several.
   long group() const { return status("Tgid", 10); }
+
+  /// A copy of a descriptor of the process, or -errno.
+  long take(int descriptor) const;
+  /// Answers the call with a copy of a descriptor of this process. Of the flags O_CLOEXEC counts.
+  Answer handOver(int descriptor, int flags) const;
 
   /// The fake ids of the process.
   const Identity& identity() const { return state.identities.of(thread); }

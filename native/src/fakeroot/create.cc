@@ -78,15 +78,15 @@ void own(Call& call, const Place& place, const Owner& owner) {
   if (fd.ok() && sys::fstatx(fd.get(), kOwnerMask, &info) == 0) call.state.owners.set(fd.get(), info, owner);
 }
 
-/// The answer to a call that makes a name, carried out by `make` unless the kernel can do it as well.
+/// The answer to a call that makes a name, carried out by `make` unless the kernel can do it as well. `always`: it cannot.
 template <typename Make>
-Answer makeName(Call& call, int directory, uint64_t address, uint32_t device, Make make) {
+Answer makeName(Call& call, int directory, uint64_t address, bool always, Make make) {
   Place place;
   char text[4096];
   // What is wrong with the path the kernel says better.
   if (!call.readText(address, text, sizeof text) || find(call, Base{directory}, text, place) < 0)
     return Answer::proceed();
-  if (place.owner.isRoot() && device == 0) return Answer::proceed();
+  if (place.owner.isRoot() && !always) return Answer::proceed();
   if (!call.isValid()) return Answer::proceed();
   long error;
   {
@@ -95,20 +95,6 @@ Answer makeName(Call& call, int directory, uint64_t address, uint32_t device, Ma
   }
   if (error >= 0) own(call, place, place.owner);
   return Answer::give(error);
-}
-
-/// Hands the process the descriptor in place of an answer.
-Answer handOver(Call& call, int fd, int flags) {
-  seccomp_notif_addfd add{};
-  add.id = call.id;
-  add.srcfd = static_cast<uint32_t>(fd);
-  add.newfd_flags = flags & O_CLOEXEC;
-  add.flags = SECCOMP_ADDFD_FLAG_SEND;  // 5.14
-  long number = sys::ioctl(call.state.listener, static_cast<unsigned>(SECCOMP_IOCTL_NOTIF_ADDFD), &add);
-  if (number >= 0) return {false, number, true};
-  if (number != -EINVAL) return Answer::give(number);
-  add.flags = 0;
-  return Answer::give(sys::ioctl(call.state.listener, static_cast<unsigned>(SECCOMP_IOCTL_NOTIF_ADDFD), &add));
 }
 
 /// A file without a name.
@@ -129,7 +115,7 @@ Answer openUnnamed(Call& call, int directory, const char* text, int flags, unsig
   if (sys::fstatx(fd.get(), kOwnerMask, &info) == 0) call.state.owners.set(fd.get(), info, owner);
   above.reset();
   call.leaveRoot();
-  return handOver(call, fd.get(), flags);
+  return call.handOver(fd.get(), flags);
 }
 
 Answer open(Call& call, int directory, uint64_t address, int flags, unsigned mode) {
@@ -157,7 +143,7 @@ Answer open(Call& call, int directory, uint64_t address, int flags, unsigned mod
       if (sys::fstatx(fd.get(), kOwnerMask, &info) == 0) call.state.owners.set(fd.get(), info, place.owner);
       place.directory.reset();
       call.leaveRoot();
-      return handOver(call, fd.get(), flags);
+      return call.handOver(fd.get(), flags);
     }
     if (fd.error() != -EEXIST || flags & O_EXCL) return Answer::give(fd.error());
     // It is there, and is opened by the kernel; unless it is a link to what is not.
@@ -192,7 +178,7 @@ Answer openFor(Call& call, unsigned form) {
 Answer makeDirectoryFor(Call& call, unsigned form) {
   bool at = form == kAt;
   auto mode = static_cast<unsigned>(call.number(at ? 2 : 1));
-  return makeName(call, at ? call.number(0) : AT_FDCWD, call.argument(at ? 1 : 0), 0,
+  return makeName(call, at ? call.number(0) : AT_FDCWD, call.argument(at ? 1 : 0), false,
                   [&](const Place& place) { return sys::mkdirat(place.directory.get(), place.name, mode); });
 }
 
@@ -200,7 +186,7 @@ Answer makeLinkFor(Call& call, unsigned form) {
   static char target[4096];
   bool at = form == kAt;
   if (!call.readText(call.argument(0), target, sizeof target)) return Answer::proceed();
-  return makeName(call, at ? call.number(1) : AT_FDCWD, call.argument(at ? 2 : 1), 0,
+  return makeName(call, at ? call.number(1) : AT_FDCWD, call.argument(at ? 2 : 1), call.state.owners.mayMistake(),
                   [&](const Place& place) { return sys::symlinkat(target, place.directory.get(), place.name); });
 }
 
@@ -213,16 +199,21 @@ Answer makeNodeFor(Call& call, unsigned form) {
   bool device = type == kCharacterType || type == kBlockType;
   // The whiteout of an overlay can be made by everyone.
   if (type == kCharacterType && number == 0) device = false;
-  if (device && !call.identity().privileged()) return Answer::give(-EPERM);
-  return makeName(call, form == kAt ? call.number(0) : AT_FDCWD, call.argument(first), device, [&](Place& place) {
-    if (device) {
-      place.owner.deviceType = type;
-      place.owner.major = (number & 0xfff00) >> 8;
-      place.owner.minor = (number & 0xff) | ((number >> 12) & 0xfff00);
-    }
-    uint32_t made = device ? kRegularType | (mode & 07777) : mode;
-    return sys::mknodat(place.directory.get(), place.name, made, number);
-  });
+  bool privileged = call.identity().privileged(), always = device || call.state.owners.mayMistake();
+  return makeName(
+      call, form == kAt ? call.number(0) : AT_FDCWD, call.argument(first), always, [&](Place& place) -> long {
+        if (device && !privileged) {
+          struct statx info;
+          return sys::statxat(place.directory.get(), place.name, AT_SYMLINK_NOFOLLOW, 0, &info) < 0 ? -EPERM : -EEXIST;
+        }
+        if (device) {
+          place.owner.deviceType = type;
+          place.owner.major = (number & 0xfff00) >> 8;
+          place.owner.minor = (number & 0xff) | ((number >> 12) & 0xfff00);
+        }
+        uint32_t made = device ? kRegularType | (mode & 07777) : mode;
+        return sys::mknodat(place.directory.get(), place.name, made, number);
+      });
 }
 
 /// The socket file that bind(2) makes.
@@ -236,9 +227,9 @@ Answer bindFor(Call& call, unsigned) {
   if (!call.read(call.argument(1), &name.address, size)) return Answer::proceed();
   if (name.address.sun_family != AF_UNIX || !name.address.sun_path[0]) return Answer::proceed();
   Place place;
-  if (find(call, Base{AT_FDCWD}, name.address.sun_path, place) < 0 || place.owner.isRoot()) return Answer::proceed();
-  sys::UniqueFd process(sys::invoke(__NR_pidfd_open, call.group(), 0));
-  sys::UniqueFd socket(process.ok() ? sys::invoke(__NR_pidfd_getfd, process.get(), call.number(0), 0) : -ESRCH);
+  if (find(call, Base{AT_FDCWD}, name.address.sun_path, place) < 0) return Answer::proceed();
+  if (place.owner.isRoot() && !call.state.owners.mayMistake()) return Answer::proceed();
+  sys::UniqueFd socket(call.take(call.number(0)));
   if (!socket.ok() || !call.isValid()) return Answer::proceed();
   long error;
   {

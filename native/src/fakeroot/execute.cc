@@ -30,6 +30,7 @@ Answer execute(Call& call, unsigned form) {
     if (bits & kSetUid) identity.user.effective = owner.uid;
     if (bits & kSetGid && file.info.stx_mode & kGroupExecutes) identity.group.effective = owner.gid;
   }
+  identity.keeps = identity.kept = false;
   identity.user.saved = identity.user.file = identity.user.effective;
   identity.group.saved = identity.group.file = identity.group.effective;
   if (call.isValid()) call.state.identities.give(call.thread, identity);

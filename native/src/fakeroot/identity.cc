@@ -14,12 +14,13 @@ constexpr uint64_t kInfinity = ~0ull;
 
 bool same(const Identity& a, const Identity& b) {
   return memcmp(&a.user, &b.user, sizeof a.user) == 0 && memcmp(&a.group, &b.group, sizeof a.group) == 0 &&
-         a.groupCount == b.groupCount && memcmp(a.groups, b.groups, a.groupCount * sizeof *a.groups) == 0;
+         a.keeps == b.keeps && a.kept == b.kept && a.groupCount == b.groupCount &&
+         memcmp(a.groups, b.groups, a.groupCount * sizeof *a.groups) == 0;
 }
 
 uint64_t hash(const Identity& one) {
   uint64_t value = hashOf(one.user.real, one.user.effective, one.user.saved, one.user.file, one.group.real,
-                          one.group.effective, one.group.saved, one.group.file, one.groupCount);
+                          one.group.effective, one.group.saved, one.group.file, one.groupCount, one.keeps, one.kept);
   for (uint32_t i = 0; i < one.groupCount; i++) value = hashOf(value, one.groups[i]);
   return value;
 }
@@ -94,6 +95,10 @@ long setThree(Four& ids, bool privileged, uint32_t real, uint32_t effective, uin
   const Four old = ids;
   for (const uint32_t id : (const uint32_t[]){real, effective, saved})
     if (!privileged && id != kNoId && id != old.real && id != old.effective && id != old.saved) return -EPERM;
+  // A call that changes nothing leaves the one for files alone.
+  if ((real == kNoId || real == old.real) && (saved == kNoId || saved == old.saved) &&
+      (effective == kNoId || (effective == old.effective && effective == old.file)))
+    return 0;
   if (real != kNoId) ids.real = real;
   if (effective != kNoId) ids.effective = effective;
   if (saved != kNoId) ids.saved = saved;

@@ -18,9 +18,15 @@ struct Identity {
   Four user, group;
   uint32_t groupCount;
   const uint32_t* groups;
+  /// PR_SET_KEEPCAPS is set: who gives root up keeps its powers, until the next exec.
+  bool keeps;
+  /// They have been kept.
+  bool kept;
 
   /// It has the powers over ids and owners that root has.
-  bool privileged() const { return user.effective == 0; }
+  bool privileged() const { return user.effective == 0 || kept; }
+  /// Every user id that makes a root is gone.
+  bool gaveUp() const { return user.real != 0 && user.effective != 0 && user.saved != 0; }
   bool hasGroup(uint32_t id) const {
     if (group.file == id || group.effective == id) return true;
     for (uint32_t i = 0; i < groupCount; i++)

@@ -39,8 +39,9 @@ void sort(uint32_t* groups, uint32_t count) {
 }
 
 /// Gives the process the changed ids, unless the change was refused.
-Answer finish(Call& call, const Identity& identity, long error) {
+Answer finish(Call& call, Identity& identity, long error) {
   if (error < 0) return Answer::give(error);
+  if (identity.keeps && identity.gaveUp() && !call.identity().gaveUp()) identity.kept = true;
   if (!call.isValid()) return Answer::proceed();
   return Answer::give(call.state.identities.give(call.thread, identity));
 }
@@ -126,7 +127,27 @@ Answer setFileId(Call& call, unsigned form) {
   Identity identity = call.identity();
   uint32_t old = setFile(fourOf(identity, form), identity.privileged(), idArgument(call, 0, form));
   finish(call, identity, 0);
-  return Answer::give(shown(old, form));
+  return Answer::give(old);  // in all its bits, also for 16 of them
+}
+
+/// prctl(2) PR_SET_KEEPCAPS. The kernel does it as well: there is no harm in it.
+Answer keepPowers(Call& call, unsigned) {
+  Identity identity = call.identity();
+  identity.keeps = call.argument(1) == 1;
+  if (call.isValid()) call.state.identities.give(call.thread, identity);
+  return Answer::proceed();
+}
+
+/// capset(2): powers that were kept end when they are put down.
+Answer setPowers(Call& call, unsigned) {
+  constexpr uint32_t kOverIds = 1u << CAP_SETUID | 1u << CAP_SETGID;
+  Identity identity = call.identity();
+  if (!identity.kept) return Answer::proceed();
+  __user_cap_data_struct low;
+  if (!call.read(call.argument(1), &low, sizeof low) || low.permitted & kOverIds) return Answer::proceed();
+  identity.kept = false;
+  if (call.isValid()) call.state.identities.give(call.thread, identity);
+  return Answer::proceed();
 }
 
 /// The limit that the token is kept in has none as far as the guest is concerned.

@@ -27,7 +27,97 @@ bool takeId(char* value, uint32_t& id) {
   return true;
 }
 
+/// Remembers the owner of the root of what has been mounted on `place`.
+void ownRoot(Call& call, int place, const Owner& owner) {
+  // The descriptor goes on being that of the directory below: its path leads to the mount.
+  static char name[4096];
+  long size = sys::readlinkat(AT_FDCWD, linkTo(place).c_str(), name, sizeof name - 1);
+  if (size <= 0) return;
+  name[size] = 0;
+  Path path;
+  call.addProc(path, "root");
+  path.add(name);
+  sys::UniqueFd root(sys::open(path.c_str(), O_PATH | O_DIRECTORY));
+  struct statx info;
+  if (root.ok() && sys::fstatx(root.get(), kOwnerMask, &info) == 0) call.state.owners.set(root.get(), info, owner);
+}
+
+/// mount(2), in the mount namespace of the process where that is not this one's.
+long mountWhereItIs(Call& call, const char* source, const char* target, const char* type, uint64_t flags,
+                    const char* options) {
+  long error = sys::mount(source, target, type, flags, options);
+  if (error != -EINVAL) return error;
+  Path path;
+  call.addProc(path, "ns/mnt");
+  sys::UniqueFd there(sys::open(path.c_str(), O_RDONLY));
+  if (!there.ok()) return there.error();
+  if (sys::setns(there.get(), CLONE_NEWNS) < 0) return error;
+  sys::fchdir(call.state.proc);
+  error = sys::mount(source, target, type, flags, options);
+  sys::setns(call.state.mounts, CLONE_NEWNS);
+  sys::fchdir(call.state.proc);
+  sys::chroot(".");
+  call.enterAgain();
+  return error;
+}
+
+/// Owners that have been said of file systems that are being configured: fsconfig(2), by process and descriptor.
+struct Said {
+  long process;
+  int fd;
+  Owner owner;
+};
+constexpr unsigned kMostSaid = 16;
+constexpr int kMounted = -2;
+Said said[kMostSaid];
+unsigned nextSaid = 0;
+
+Said* findSaid(long process, int fd) {
+  for (Said& one : said)
+    if (one.process == process && one.fd == fd) return &one;
+  return nullptr;
+}
+
 }  // namespace
+
+/// The value is kept from the kernel, which would not take it, until there is a mount to which it can be said.
+Answer configureFor(Call& call, unsigned) {
+  char key[8], value[16];
+  if (!call.argument(2) || !call.argument(3) || !call.readText(call.argument(2), key, sizeof key) ||
+      !call.readText(call.argument(3), value, sizeof value))
+    return Answer::proceed();
+  bool user = sys::equal(key, "uid");
+  uint32_t id;
+  if ((!user && !sys::equal(key, "gid")) || !takeId(value, id)) return Answer::proceed();
+  long process = call.group();
+  Said* one = findSaid(process, call.number(0));
+  if (!one) {
+    one = &said[nextSaid++ % kMostSaid];
+    *one = {process, call.number(0), {}};
+  }
+  (user ? one->owner.uid : one->owner.gid) = id;
+  return Answer::give(0);
+}
+
+/// fsmount(2): what was said of a file system is from now on about the mount, of which the process gets the descriptor.
+Answer finishMountFor(Call& call, unsigned) {
+  if (Said* one = findSaid(call.group(), call.number(0))) one->fd = kMounted;
+  return Answer::proceed();
+}
+
+/// move_mount(2): its last moment out of everybody's sight.
+Answer placeMountFor(Call& call, unsigned) {
+  constexpr long kTmpfs = 0x01021994;
+  Said* one = findSaid(call.group(), kMounted);
+  if (!one) return Answer::proceed();
+  const Owner owner = one->owner;
+  *one = {};
+  File root;
+  if (root.open(call, call.number(0), 0, AT_EMPTY_PATH) == 0 && fileSystemOf(root.fd.get()).type == kTmpfs &&
+      call.isValid())
+    call.state.owners.set(root.fd.get(), root.info, owner);
+  return Answer::proceed();
+}
 
 Answer mountFor(Call& call, unsigned) {
   constexpr uint64_t kNotNew = MS_BIND | MS_MOVE | MS_REMOUNT | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
@@ -47,12 +137,11 @@ Answer mountFor(Call& call, unsigned) {
   char source[256] = "none";
   if (!devices && (!call.argument(0) || call.readText(call.argument(0), source, sizeof source)) &&
       place.open(call, AT_FDCWD, call.argument(1), 0) == 0 &&
-      sys::mount(source, linkTo(place.fd.get()).c_str(), type, call.argument(3), options) == 0) {
-    File root;
-    if (root.open(call, AT_FDCWD, call.argument(1), 0) == 0) call.state.owners.set(root.fd.get(), root.info, owner);
+      mountWhereItIs(call, source, linkTo(place.fd.get()).c_str(), type, call.argument(3), options) == 0) {
+    ownRoot(call, place.fd.get(), owner);
     return Answer::give(0);
   }
-  // In a mount namespace of its own only the process itself can: its memory has to say what the kernel takes.
+  // The process does it itself: its memory has to say what the kernel takes.
   call.write(call.argument(4), options, size);
   return Answer::proceed();
 }

@@ -33,6 +33,16 @@ bool takeNumber(const char*& p, const char* end, char stop, uint64_t& value, boo
   return p > first && p < end && *p++ == stop;
 }
 
+/// The file was last changed long enough ago: of changes in one tick of the kernel's clock, and of a file that got the inode of
+/// another one within it, the time does not tell.
+bool isSettled(const struct statx& info) {
+  constexpr int64_t kTick = 20'000'000, kSecond = 1'000'000'000;
+  __kernel_timespec now{};
+  sys::invoke(__NR_clock_gettime, 0 /* CLOCK_REALTIME */, &now);
+  return (now.tv_sec - info.stx_ctime.tv_sec) * kSecond + now.tv_nsec - static_cast<int64_t>(info.stx_ctime.tv_nsec) >
+         kTick;
+}
+
 }  // namespace
 
 sys::Text<32> linkTo(int file) {
@@ -108,7 +118,7 @@ Owner Owners::of(const struct statx& info, const char* path, bool follow) {
     size = sys::invoke(call, path, kDeviceAttribute, value, sizeof value);
     if (size > 0) decodeDevice(value, static_cast<size_t>(size), owner);
   }
-  seen = {deviceOf(info), info.stx_ino, info.stx_ctime.tv_sec, info.stx_ctime.tv_nsec, owner};
+  if (isSettled(info)) seen = {deviceOf(info), info.stx_ino, info.stx_ctime.tv_sec, info.stx_ctime.tv_nsec, owner};
   return owner;
 }
 

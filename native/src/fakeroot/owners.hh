@@ -30,6 +30,9 @@ class Owners {
 
   /// The remembered owner. `path` and `follow` lead to the file that `info` is about.
   Owner of(const struct statx& info, const char* path, bool follow);
+  /// There is something in the table: what is made now may get the inode number of a file of which this process does not know that
+  /// it is gone, within the same tick of the clock that times of birth are taken from. So its owner has to be set, root too.
+  bool mayMistake() const { return count_ > 0; }
   /// Remembers it. `file` is an O_PATH descriptor. 0 or -errno.
   long set(int file, const struct statx& info, const Owner& owner);
 

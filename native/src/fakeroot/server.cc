@@ -25,16 +25,17 @@ int keepOnly(int listener, int proc, int channel) {
 }
 
 /// Leaves the host for the guest's namespaces; what it may do there is what the guest's root may.
-long enterGuest(const Service& service) {
-  sys::Text<40> user, mounts;
+long enterGuest(const Service& service, int& mounts) {
+  sys::Text<40> user, mnt;
   user.add(service.guest).add("/ns/user");
-  mounts.add(service.guest).add("/ns/mnt");
+  mnt.add(service.guest).add("/ns/mnt");
   sys::UniqueFd userFd(sys::openat(kProc, user.c_str(), O_RDONLY));
-  sys::UniqueFd mountsFd(sys::openat(kProc, mounts.c_str(), O_RDONLY));
+  sys::UniqueFd mountsFd(sys::openat(kProc, mnt.c_str(), O_RDONLY));
   if (!userFd.ok()) return userFd.error();
   if (!mountsFd.ok()) return mountsFd.error();
   if (long error = sys::setns(userFd.get(), CLONE_NEWUSER); error < 0) return error;
   if (long error = sys::setns(mountsFd.get(), CLONE_NEWNS); error < 0) return error;
+  mounts = mountsFd.release();
   sys::invoke(__NR_setgroups, 0, nullptr);  // where that is denied there are those of the caller
   if (long error = sys::invoke(__NR_setresgid, 0, 0, 0); error < 0) return error;
   return sys::invoke(__NR_setresuid, 0, 0, 0);
@@ -89,7 +90,7 @@ long prepare(State& state, const Service& service) {
   state.listener = kListener;
   state.proc = kProc;
   if (!state.identities.start() || !state.owners.load(service.store, service.kept)) return -ENOMEM;
-  if (long error = enterGuest(service); error < 0) return error;
+  if (long error = enterGuest(service, state.mounts); error < 0) return error;
   sys::invoke(__NR_umask, 0);
   if (long error = sys::fchdir(kProc); error < 0) return error;
   sys::Text<40> root;

@@ -45,6 +45,9 @@ constexpr uint32_t kTokenLimit = 10;       // RLIMIT_LOCKS
 constexpr uint32_t kPeerCredentials = 17;  // SO_PEERCRED
 constexpr uint32_t kPeerGroups = 59;       // SO_PEERGROUPS
 
+constexpr uint32_t kKeepCapabilities = 8;  // PR_SET_KEEPCAPS
+constexpr uint32_t kSetString = 1;         // FSCONFIG_SET_STRING
+
 using Handler = Answer (*)(Call&, unsigned form);
 
 struct Row {
@@ -67,6 +70,8 @@ Answer setTwoIds(Call&, unsigned);
 Answer setThreeIds(Call&, unsigned);
 Answer setFileId(Call&, unsigned);
 Answer setGroups(Call&, unsigned);
+Answer keepPowers(Call&, unsigned);
+Answer setPowers(Call&, unsigned);
 Answer limitFor(Call&, unsigned);
 // execute.cc
 Answer execute(Call&, unsigned);
@@ -88,5 +93,8 @@ Answer sendCredentials(Call&, unsigned);
 Answer showPeer(Call&, unsigned);
 // mounts.cc
 Answer mountFor(Call&, unsigned);
+Answer configureFor(Call&, unsigned);
+Answer finishMountFor(Call&, unsigned);
+Answer placeMountFor(Call&, unsigned);
 
 }  // namespace fakeroot
