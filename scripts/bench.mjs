@@ -3,7 +3,8 @@
 //   options the same with twenty options
 //   boot    from start until the guest says READY=1, and until it is powered off again
 //   memory  what waits beside a payload that sleeps
-// usage: scripts/bench [--tree=DIR] [--only=start,options,boot,memory] [--pairs=20] [--boots=5] [--json] [--check]
+//   users   start to exit of /bin/true as root, as a user, and as a user with one id
+// usage: scripts/bench [--tree=DIR] [--only=start,options,boot,memory,users] [--pairs=20] [--boots=5] [--json] [--check]
 //   --check   exit status 1 when a target is missed
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -11,12 +12,13 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ordinaryUser } from './bench-users.mjs';
 import { below, inTurns, listenForReady, look, median, now, sleep } from './measure.mjs';
 
 const { values: options } = parseArgs({
   options: {
     tree: { type: 'string', default: 'debian-tree' },
-    only: { type: 'string', default: 'start,options,boot,memory' },
+    only: { type: 'string', default: 'start,options,boot,memory,users' },
     pairs: { type: 'string', default: '20' },
     boots: { type: 'string', default: '5' },
     json: { type: 'boolean', default: false },
@@ -47,11 +49,15 @@ function fail(message) {
 }
 
 const rows = [];
-/** One row per launcher, then the ratios: each a median over the pairs, so a slow moment of the machine weighs on both or on neither. */
+/** One row for each name. */
+function list(what, unit, samples) {
+  for (const [name, values] of Object.entries(samples))
+    rows.push({ what, name, unit, median: median(values), min: Math.min(...values), max: Math.max(...values) });
+}
+
+/** Rows per launcher, then the ratios: each a median over the pairs, so a slow moment of the machine weighs on both or on neither. */
 function compare(what, unit, samples, target) {
-  for (const [name, list] of Object.entries(samples)) {
-    rows.push({ what, name, unit, median: median(list), min: Math.min(...list), max: Math.max(...list) });
-  }
+  list(what, unit, samples);
   for (const other of Object.keys(samples).filter((name) => name !== 'tsnspawn')) {
     const ratio = median(samples.tsnspawn.map((value, index) => value / samples[other][index]));
     const limit = other === 'systemd-nspawn' ? target : undefined;
@@ -68,15 +74,17 @@ function compare(what, unit, samples, target) {
 
 /** From start to exit of each command, in turns. */
 async function startAndExit(what, commands) {
-  const samples = await inTurns(Object.keys(commands), Number(options.pairs), 3, (name) => {
-    const [file, ...args] = commands[name];
-    const begin = now();
-    const { status, stderr } = spawnSync(file, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    const took = now() - begin;
-    if (status !== 0) fail(`${commands[name].join(' ')}: exit status ${status}: ${stderr}`);
-    return took;
-  });
+  const samples = await inTurns(Object.keys(commands), Number(options.pairs), 3, (name) => timeOf(commands[name]));
   compare(what, 'ms', samples, 0.6);
+}
+
+/** Milliseconds from start to exit. */
+function timeOf([file, ...args], more = {}) {
+  const begin = now();
+  const { status, stderr } = spawnSync(file, args, { env, stdio: ['ignore', 'ignore', 'pipe'], ...more });
+  const took = now() - begin;
+  if (status !== 0) fail(`${[file, ...args].join(' ')}: exit status ${status}: ${stderr}`);
+  return took;
 }
 
 async function start() {
@@ -164,7 +172,26 @@ async function memory() {
   }
 }
 
-const parts = { start, options: manyOptions, boot, memory };
+/** The same command line by who has less: each against root, in pairs of one run. */
+async function users() {
+  const what = 'start as';
+  if (!installed('useradd') || !installed('newuidmap'))
+    return rows.push({ what, name: 'not measured: needs useradd and newuidmap' });
+  const root = { tree, command: [process.execPath, 'node_modules/.bin/tsnspawn'] };
+  const callers = { root, user: ordinaryUser(tree, true), 'user with one id': ordinaryUser(tree, false) };
+  const samples = await inTurns(Object.keys(callers), Number(options.pairs), 3, (name) => {
+    const { command, tree: own, home, ...ids } = callers[name];
+    const place = home === undefined ? {} : { cwd: home, env: { ...env, HOME: home } };
+    return timeOf([...command, '-q', '-D', own, '--pipe', '/bin/true'], { ...ids, ...place });
+  });
+  list(what, 'ms', samples);
+  for (const name of Object.keys(callers).filter((one) => one !== 'root')) {
+    const ratio = median(samples[name].map((value, index) => value / samples.root[index]));
+    rows.push({ what, name: `${name} / root`, unit: '', median: ratio, target: 1.3, met: ratio <= 1.3 });
+  }
+}
+
+const parts = { start, options: manyOptions, boot, memory, users };
 for (const part of options.only.split(',')) await (parts[part] ?? (() => fail(`there is no part ${part}`)))();
 
 if (options.json) console.log(JSON.stringify({ tree, rows }, null, 2));
