@@ -261,12 +261,23 @@ test('root of the host is told about no ids and no user namespaces that it needs
   assert.equal(check('user-namespaces', diagnosis).mend, ['sysctl -w user.max_user_namespaces=15000']);
 });
 
-test('an overlay that the kernel refuses, and one that only a file system refuses', () => {
-  const nowhere = check('overlay', diagnosisOf(facts({ trials: { overlay: 'EPERM' } })));
+test('an overlay that the kernel refuses, everywhere or on one file system, and who takes its place', () => {
+  const look = (changes: Changes) => check('overlay', diagnosisOf(facts(changes)));
+  const nowhere = look({ trials: { overlay: 'EPERM' } });
   assert.equal([nowhere.answer, nowhere.mend], ['no', ['sudo apt install fuse-overlayfs']]);
-  const onDisk = check('overlay', diagnosisOf(facts({ trials: { overlayOnDisk: 'EINVAL' } })));
+  const onDisk = look({ trials: { overlayOnDisk: 'EINVAL' } });
   assert.is(onDisk.answer, 'partly');
-  assert.match(onDisk.detail, /not with the writable layer on ext4 here: Invalid argument/);
+  assert.match(
+    onDisk.detail,
+    /^the kernel takes no writable layer on ext4 here: Invalid argument; fuse-overlayfs is not/,
+  );
+  const programs = { 'fuse-overlayfs': '/usr/bin/fuse-overlayfs' };
+  const served = look({ programs, trials: { overlay: 'EPERM' } });
+  assert.equal(
+    [served.answer, served.detail],
+    ['yes', 'by fuse-overlayfs, which is slower; the kernel refuses: Operation not permitted'],
+  );
+  assert.is(look({ programs, trials: { overlay: 'EPERM', fuseDevice: 'EACCES', fuse: null } }).answer, 'no');
 });
 
 test('a cgroup that cannot be written is no matter where the user has a systemd; else it says what to do', () => {

@@ -1,6 +1,7 @@
 // An overlay of detached mounts. The kernel takes its layers by path, and before Linux 6.15 from mounts of the caller's own
 // mount namespace only. So they are attached for a moment to a tmpfs in the monitor's scratch namespace, under short names; the
 // overlay keeps private copies of them.
+#include "steps/command.hh"
 #include "steps/context.hh"
 
 namespace {
@@ -86,10 +87,77 @@ long makeOverlay(unsigned lowerCount, const char* upper, const char* work, bool 
   return sys::fsmount(fs.get(), FSMOUNT_CLOEXEC, 0);
 }
 
+/// The kernel has no overlay for this caller, or none of these layers.
+bool isRefusal(long error) {
+  return error == -EPERM || error == -EACCES || error == -EINVAL || error == -ENODEV || error == -EOPNOTSUPP;
+}
+
+/// The layers go to a place where a program finds them: a directory that every host has, which is covered in this mount namespace until
+/// the program has opened them.
+long moveWithinReach(int layers, const char*& place) {
+  constexpr const char* kPlaces[] = {"/tmp", "/mnt", "/run"};
+  long error = -ENOENT;
+  for (const char* candidate : kPlaces) {
+    place = candidate;
+    error = sys::moveMount(layers, "", AT_FDCWD, candidate, MOVE_MOUNT_F_EMPTY_PATH);
+    if (error != -ENOENT && error != -ENOTDIR) break;
+  }
+  return error;
+}
+
+/// A mount that whoever has the other end of `device`, an open /dev/fuse, serves.
+long newFuse(int device) {
+  sys::UniqueFd fs(sys::fsopen("fuse", FSOPEN_CLOEXEC));
+  if (!fs.ok()) return fs.error();
+  sys::Text<16> number;
+  number.add(static_cast<int64_t>(device));
+  const char* const options[][2] = {
+      {"source", "fuse-overlayfs"}, {"fd", number.c_str()}, {"rootmode", "40000"}, {"user_id", "0"}, {"group_id", "0"}};
+  for (auto [key, value] : options)
+    if (long error = configure(fs.get(), key, value); error < 0) return error;
+  // the guest is in a user namespace of its own: it is somebody else
+  constexpr const char* kFlags[] = {"default_permissions", "allow_other"};
+  for (const char* flag : kFlags)
+    if (long error = sys::fsconfig(fs.get(), FSCONFIG_SET_FLAG, flag, nullptr); error < 0) return error;
+  if (long error = sys::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr); error < 0) return error;
+  return sys::fsmount(fs.get(), FSMOUNT_CLOEXEC, 0);
+}
+
+/// The same overlay by fuse-overlayfs(1). It goes into the background once it serves, and ends when nobody has the mount any more, or
+/// with the monitor's PID namespace.
+long serveOverlay(const char* program, int layers, unsigned lowerCount, const char* upper, const char* work) {
+  const char* place = nullptr;
+  if (long error = moveWithinReach(layers, place); error < 0) return error;
+  sys::Text<1024> options("lowerdir=");
+  for (unsigned i = lowerCount; i-- > 0;) {
+    options.add(place).add("/").add(static_cast<int64_t>(i));
+    if (i) options.add(":");
+  }
+  if (upper) {
+    // in its options these have a meaning
+    for (const char* c = ",:\\"; *c; c++)
+      if (sys::find(upper, *c)) return -EINVAL;
+    options.add(",upperdir=").add(place).add("/u/").add(upper);
+    options.add(",workdir=").add(place).add("/u/").add(work);
+  }
+  if (options.full()) return -E2BIG;
+  sys::UniqueFd device(sys::open("/dev/fuse", O_RDWR));
+  if (!device.ok()) return device.error();
+  sys::UniqueFd mount(newFuse(device.get()));
+  if (!mount.ok()) return mount.error();
+  // what libfuse takes for a mount that is there already
+  sys::Text<16> target("/dev/fd/");
+  target.add(static_cast<int64_t>(Command::kHandedFd));
+  const char* const argv[] = {program, "-o", options.c_str(), target.c_str(), nullptr};
+  long error = runCommand({argv, true, wire::kEventsFd, device.get(), true});
+  return error < 0 ? error : mount.release();
+}
+
 }  // namespace
 
 /// s0, n = list of the slots (decimal) of the read-only layers, the lowest first; from = slot of a mount that has, or gets, the
-/// directories s1 and s2: the writable layer and the place it is worked in; as = slot; kUserXattr.
+/// directories s1 and s2: the writable layer and the place it is worked in; as = slot; b = path of a program for what the kernel
+/// refuses; kUserXattr.
 long mountOverlay(Context& context, const wire::Step& step) {
   sys::UniqueFd layers(newTmpfs());
   if (!layers.ok()) return layers.error();
@@ -117,7 +185,15 @@ long mountOverlay(Context& context, const wire::Step& step) {
     if (result >= 0) result = requireDirectory(mount, work);
     if (result >= 0) remember(step.from, mount, work);
   }
-  if (result >= 0) result = makeOverlay(step.n, upper, work, step.flags & wire::kUserXattr);
+  if (result >= 0) {
+    result = makeOverlay(step.n, upper, work, step.flags & wire::kUserXattr);
+    const char* program = context.plan.text(static_cast<uint32_t>(step.b));
+    // where that fails as well, the kernel has the better reason
+    if (program && isRefusal(result)) {
+      long served = serveOverlay(program, layers.get(), step.n, upper, work);
+      if (served >= 0) result = served;
+    }
+  }
   sys::umount(".", MNT_DETACH);
   sys::chdir("/");
   if (result < 0) return result;

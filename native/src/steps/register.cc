@@ -1,37 +1,10 @@
 // The guest's entry at systemd-machined, made and taken back by busctl(1), which every host with systemd has.
+#include "steps/command.hh"
 #include "steps/context.hh"
 
 namespace {
 
-/// For a bus that hangs. machined's own time limit, in the command line, is shorter.
-constexpr __kernel_timespec kPatience{15, 0};
 constexpr unsigned kMaxWords = 64;
-
-/// Runs a command line and waits for its end, but no longer than somebody has the other end of `lifeline` (-1: in any case).
-/// Its errors are shown unless they are expected.
-long runCommand(const char* const* argv, bool silent, int lifeline) {
-  long pid = sys::forkProcess();
-  if (pid < 0) return pid;
-  if (pid == 0) {
-    long null = sys::open("/dev/null", O_RDWR);
-    for (int fd = 0; fd <= (silent ? 2 : 1); fd++) sys::dup3(static_cast<int>(null), fd, 0);
-    sys::closeOnExecFrom(3);
-    sys::resetSignals();
-    const char* env[] = {nullptr};
-    sys::execve(argv[0], argv, env);
-    sys::exit(127);
-  }
-  sys::UniqueFd handle(sys::invoke(__NR_pidfd_open, pid, 0));  // 5.3
-  pollfd fds[2] = {{handle.get(), POLLIN, 0}, {lifeline, 0, 0}};
-  sys::poll(fds, 2, &kPatience);
-  bool done = fds[0].revents & POLLIN;
-  if (!done) sys::kill(pid, SIGKILL);
-  int status = 0;
-  while (sys::wait(pid, &status, 0) == -EINTR) {
-  }
-  if (!done) return -ETIMEDOUT;
-  return status == 0 ? 0 : (status >> 8) == 127 ? -ENOENT : -EREMOTEIO;
-}
 
 /// The list of `n` words from `first` on.
 bool readWords(const char* first, uint64_t n, const char** words) {
@@ -73,7 +46,7 @@ long registerMachine(Context& context, const wire::Step& step) {
   sys::Text<24> leader;
   long error = hostPid(context.guest, leader);
   argv[step.b] = leader.c_str();
-  if (error >= 0) error = runCommand(argv, optional, wire::kEventsFd);
+  if (error >= 0) error = runCommand({argv, optional, wire::kEventsFd});
   context.registered = error >= 0;
   return optional ? 0 : error;
 }
@@ -85,7 +58,7 @@ void signOff(const Plan& plan, bool required) {
       const wire::Step& step = steps[i];
       const char* argv[kMaxWords];
       if (step.op != wire::Op::kRegister || (required && step.flags & wire::kOptional)) continue;
-      if (readWords(plan.text(step.s1), step.a, argv)) runCommand(argv, true, -1);
+      if (readWords(plan.text(step.s1), step.a, argv)) runCommand({argv, true, -1});
     }
   };
   end(plan.host(), header.hostCount);

@@ -346,7 +346,7 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
         ? 'files that are immutable (lsattr), or a file system that keeps owners?'
         : undefined;
     case 'overlay':
-      return overlayHint(errno);
+      return overlayHint(errno, step.userXattr === true && step.program === undefined);
     case 'tempDirectory':
       if (errno === 'EMFILE') return 'no more than 32 of them can be had at once';
       return errno === 'EROFS' ? 'it must be possible to write there' : undefined;
@@ -378,12 +378,13 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
   }
 }
 
-function overlayHint(errno: string): string | undefined {
+/** @param served a program could take over that is not there */
+function overlayHint(errno: string, served: boolean): string | undefined {
   switch (errno) {
     case 'ENODEV':
       return 'this kernel has no overlay: modprobe overlay, or a kernel with it';
     case 'EINVAL':
-      return 'the file system of the writable layer cannot be one: overlay, NFS, FUSE, FAT and others are not taken';
+      return `the file system of the writable layer cannot be one: overlay, NFS, FUSE, FAT and others are not taken${served ? '; fuse-overlayfs would, and needs /dev/fuse' : ''}`;
     case 'ENOTDIR':
     case 'ELOOP':
       return 'the writable layer and its work directory beside it must be directories, and no links';

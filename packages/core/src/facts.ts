@@ -232,6 +232,8 @@ export interface HostFacts {
   };
   /** present when the caller is not root of the host */
   readonly rootless?: RootlessFacts | undefined;
+  /** path of fuse-overlayfs(1), where the caller can use it; looked for when an overlay is asked for and the caller is not root */
+  readonly fuseOverlay?: string | undefined;
   /** false where the kernel makes no user namespaces, or this user none. Default true */
   readonly userNamespaces?: boolean | undefined;
   /** first of 65536 user and group ids that nobody has, locked for this launch; looked for when one is to be picked */

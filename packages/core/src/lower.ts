@@ -72,8 +72,9 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
   const inside = (own?: boolean): Step[] =>
     filesystem.inside.filter((one) => own === undefined || one.own === own).map(({ step }) => step);
   const around = view.users?.around;
+  const byUser = { userXattr: true, ...(host.fuseOverlay === undefined ? {} : { program: host.fuseOverlay }) };
   const overlays = [...root.overlay, ...filesystem.overlay].map(
-    (step): Step => (step.op === 'overlay' && around !== undefined ? { ...step, userXattr: true } : step),
+    (step): Step => (step.op === 'overlay' && around !== undefined ? { ...step, ...byUser } : step),
   );
   const outer: Step[] = [
     ...cgroup.host,

@@ -195,6 +195,8 @@ export type Step =
       readonly flags: readonly MountFlag[];
       /** what marks files as removed or hidden are attributes that an ordinary user may set: overlayfs.rst, "userxattr" */
       readonly userXattr?: boolean;
+      /** path of fuse-overlayfs(1), for what the kernel refuses */
+      readonly program?: string;
       readonly as: Slot;
     }
   /** Make a directory of the host that is the guest's alone; it is kept across reboots of the guest and removed at its end. */

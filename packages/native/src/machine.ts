@@ -54,7 +54,7 @@ export interface GuestEvents {
 }
 
 export interface RunningGuest {
-  /** process id of the monitor; the guest's PID 1 is its first child */
+  /** process id of the monitor, whose child the guest's PID 1 is */
   readonly monitorPid: number;
   /** Sends a signal to the guest's PID 1; false when the guest has gone. */
   signal(number: number): boolean;

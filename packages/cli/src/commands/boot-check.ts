@@ -149,11 +149,13 @@ async function within<T>(seconds: number, promise: Promise<T>, machine: Machine,
   }
 }
 
-/** Name of the guest's PID 1, the monitor's first child; the relay of its ports comes after it. */
+/** Name of the guest's PID 1: the monitor's child that is the first process of a PID namespace. The others serve the guest. */
 function initOf(machine: Machine): string {
   const { monitorPid } = machine;
-  const [first] = readFileSync(`/proc/${monitorPid}/task/${monitorPid}/children`, 'latin1').split(' ');
-  return readFileSync(`/proc/${first}/comm`, 'latin1').trim();
+  const children = readFileSync(`/proc/${monitorPid}/task/${monitorPid}/children`, 'latin1').trim().split(' ');
+  const statuses = children.map((pid) => readFileSync(`/proc/${pid}/status`, 'latin1'));
+  const init = statuses.find((status) => /^NSpid:.*\s1$/m.test(status)) ?? '';
+  return /^Name:\s*(.*)$/m.exec(init)?.[1] ?? 'an unknown program';
 }
 
 function inWords({ machine, system, init, up, down, end }: BootResult): string {

@@ -284,6 +284,7 @@ export function fieldsOf(
         r.s[2] = heap.text(step.upper.work);
       }
       if (step.userXattr) r.flags |= Flag.UserXattr;
+      if (step.program !== undefined) r.b = heap.text(step.program);
       r.a = mountFlags(step.flags);
       r.as = heap.slot(step.as);
       return r;

@@ -25,6 +25,7 @@ import { pickRange } from './ids';
 import { probeJournal } from './journal';
 import { probeNetwork } from './network';
 import { probeResources } from './resources';
+import { program } from './rootless';
 import { hostUsers } from './users';
 
 export interface Wishes {
@@ -45,6 +46,7 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
   let [hostMore, treeMore]: [Partial<HostFacts>, Partial<TreeFacts>] = [{}, {}];
   if (host.rootless !== undefined) {
     treeMore = { ...treeMore, ...ownTree(tree) };
+    if (wantsOverlay(spec)) hostMore = { ...hostMore, fuseOverlay: fuseOverlay() };
   } else if (spec.users.mode !== 'no') {
     treeMore = { ...treeMore, ...owners(spec, tree) };
     if (spec.users.mode === 'pick' && host.userNamespaces !== false) {
@@ -87,6 +89,15 @@ export function probeWishes(spec: ContainerSpec, host: HostFacts, tree: TreeFact
     };
   }
   return { host: withMore(host, hostMore), tree: withMore(tree, treeMore), handed };
+}
+
+function wantsOverlay({ ephemeral, volatile, mounts }: ContainerSpec): boolean {
+  return ephemeral || volatile === 'overlay' || mounts.some(({ kind }) => kind === 'overlay');
+}
+
+/** What lays layers over each other where the kernel does not: programs of FUSE need its device. */
+function fuseOverlay(): string | undefined {
+  return addon().canOpen('/dev/fuse') ? program('fuse-overlayfs') : undefined;
 }
 
 function isTemporary(mount: CustomMount): boolean {

@@ -63,7 +63,7 @@ const overlay: Check = {
   key: 'overlay',
   question: 'can layers be laid over a tree (-x, --volatile=overlay, --overlay)',
   look: (facts) => {
-    const { trials, place, programs } = facts;
+    const { trials, place, programs, ids } = facts;
     if (trials.overlay === 'OK' && (trials.overlayOnDisk ?? 'OK') === 'OK') {
       const where =
         trials.overlayOnDisk === undefined
@@ -71,26 +71,22 @@ const overlay: Check = {
           : `in memory, and on ${place.fs} here`;
       return { answer: 'yes', detail: `by the kernel, the writable layer ${where}` };
     }
-    if (trials.overlay === 'OK') {
-      return {
-        answer: 'partly',
-        detail: `not with the writable layer on ${place.fs} here: ${reason(facts, 'overlayOnDisk')}`,
-        cost: 'such layers can lie in memory only (--volatile=overlay)',
-      };
+    if (trials.overlay === undefined) return untried('mounts');
+    const [refused, cost] =
+      trials.overlay === 'OK'
+        ? [
+            `the kernel takes no writable layer on ${place.fs} here: ${reason(facts, 'overlayOnDisk')}`,
+            'such layers can lie in memory only (--volatile=overlay)',
+          ]
+        : [`the kernel refuses: ${reason(facts, 'overlay')}`, '-x, --volatile=overlay and --overlay are refused'];
+    const answer = trials.overlay === 'OK' ? 'partly' : 'no';
+    if (ids.kind === 'root') return { answer, detail: refused, cost };
+    if (programs['fuse-overlayfs'] === undefined) {
+      const detail = `${refused}; fuse-overlayfs is not installed`;
+      return { answer, detail, cost, mend: installing(facts, 'fuse-overlayfs') };
     }
-    const refused = `the kernel refuses: ${reason(facts, 'overlay')}`;
-    const cost = '-x, --volatile=overlay and --overlay are refused';
-    const program = programs['fuse-overlayfs'];
-    if (facts.ids.kind === 'root' || trials.overlay === undefined) return { answer: 'no', detail: refused, cost };
-    if (program === undefined) {
-      return {
-        answer: 'no',
-        detail: `${refused}; fuse-overlayfs is not installed`,
-        cost,
-        mend: installing(facts, 'fuse-overlayfs'),
-      };
-    }
-    return { answer: 'no', detail: refused, cost };
+    if (trials.fuse !== 'OK') return { answer, detail: `${refused}; fuse-overlayfs has no FUSE here`, cost };
+    return { answer: 'yes', detail: `by fuse-overlayfs, which is slower; ${refused}` };
   },
 };
 
