@@ -12,7 +12,7 @@ import { needs, only } from '../support/needs';
 import { sharedTree } from '../support/trees';
 import { OrdinaryUser } from '../support/users';
 
-const REASON = needs('root', 'namespaces', 'mirror', 'command:newuidmap', 'command:setpriv');
+const REASON = needs('root', 'namespaces', 'mirror', 'command:newuidmap', 'command:setpriv', 'command:setfacl');
 const it = only(test, REASON);
 const inCgroup = only(test, REASON ?? needs('cgroup2'));
 
@@ -95,6 +95,19 @@ it('an ephemeral run leaves the tree as it was, and nothing beside it', () => {
   assert.ok(existsSync(join(debian, 'usr/share/doc/bash')));
   assert.is(statSync(join(debian, 'etc/passwd')).uid, user.uid);
   assert.equal(readdirSync(user.home).sort(), before);
+});
+
+it('a tree is made from a template with its owners, and what is left of a failed copy goes with the next cleanup', () => {
+  const { user, debian } = place();
+  const words = ['stat', '-c', '%U:%G', '/var/mail', '/etc/shadow'];
+  const { status, stdout, stderr } = user.tsnspawn(['-qPD', 'from-template', `--template=${debian}`, ...words]);
+  assert.equal([status, stdout, stderr], [0, 'root:mail\nroot:shadow\n', '']);
+  // as a copy that was killed leaves it
+  const left = join(user.home, '.#tsnspawn.left-123456');
+  execFileSync('cp', ['-a', join(user.home, 'from-template'), left]);
+  const cleaned = user.tsnspawn(['--cleanup', '-D', 'from-template']);
+  assert.equal([cleaned.status, existsSync(left)], [0, false]);
+  assert.match(cleaned.stderr, /Removed .*left-123456\.\n/);
 });
 
 it('a private network has lo alone, which is up', () => {

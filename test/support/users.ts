@@ -100,6 +100,8 @@ export class OrdinaryUser {
   tree(kind: Kind, name: string = kind): string {
     const path = join(this.home, name);
     execFileSync('cp', ['-a', '--reflink=auto', sharedTree(kind), path]);
+    // access control lists name ids of root's tree
+    execFileSync('setfacl', ['-Rb', path]);
     this.own(path);
     return path;
   }

@@ -13,7 +13,8 @@ import {
   type Settings,
   TreeError,
 } from '@tsnspawn/core';
-import { explainsFailure, pickVersion, populate } from '@tsnspawn/runtime';
+import { exitNow, explainsFailure, pickVersion, populate, runsAgain } from '@tsnspawn/runtime';
+import { runAsOwnerOf } from './owner';
 
 /** Where the tree of a machine is looked for when only its name is given (machinectl(1), FILES AND DIRECTORIES). */
 export const MACHINES = [
@@ -115,8 +116,14 @@ export async function withTree(
   if (!existsSync(standIn.directory)) {
     throw new TreeError(`there is no template ${template}`, { path: template, option: '--template' });
   }
-  tryOut(standIn);
+  // the second run of an ordinary user is there for the copy alone, whose owners only root of a user namespace can set
+  const again = runsAgain();
+  if (!again) tryOut(standIn);
   if (onlyLook) return standIn;
-  if (await populate(standIn.directory, directory)) say(`Populated ${directory} from template ${template}.`);
+  const status = runAsOwnerOf(standIn.directory);
+  if (status !== undefined && status !== 0) exitNow(status);
+  if (status === undefined && (await populate(standIn.directory, directory)))
+    say(`Populated ${directory} from template ${template}.`);
+  if (again) exitNow(0);
   return { ...rest, directory };
 }

@@ -3,9 +3,9 @@
 import { formatError, UsageError } from '@tsnspawn/core';
 import { BootstrapError, COMPRESSIONS, type Compression, exportTree } from '@tsnspawn/rootfs';
 import { Command, Option } from 'clipanion';
+import { runAsOwnerOf } from '../owner';
 import { STDIO } from '../stdio';
 import { interruptible } from './interrupt';
-import { runAsOwnerOf } from './owner';
 import { Verb } from './verb';
 
 export class ExportCommand extends Verb {

@@ -3,8 +3,8 @@
 import { formatError } from '@tsnspawn/core';
 import { BootstrapError, removeTree } from '@tsnspawn/rootfs';
 import { Command, Option } from 'clipanion';
+import { runAsOwnerOf } from '../owner';
 import { STDIO } from '../stdio';
-import { runAsOwnerOf } from './owner';
 import { Verb } from './verb';
 
 export class RemoveCommand extends Verb {

@@ -5,7 +5,7 @@ import { existsSync, lstatSync, mkdtempSync, realpathSync, renameSync, statSync 
 import { basename, dirname, join } from 'node:path';
 import { TEMPORARY_PREFIX, TreeError } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
-import { removeStale } from '../probe/wishes';
+import { removeStale, removeTemporary } from './temporary';
 
 /**
  * Makes the tree `directory` from the tree `template`, with modes, owners, links, devices and extended attributes; data is shared
@@ -29,7 +29,7 @@ export async function populate(template: string, directory: string): Promise<boo
     return moveInto(tree, join(place.parent, place.name));
   } finally {
     if (lock >= 0) {
-      addon().removeDirectory(lock, workspace);
+      removeTemporary(lock, workspace);
       addon().closeFd(lock);
     }
     interruption.end();

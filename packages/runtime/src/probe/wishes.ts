@@ -1,7 +1,7 @@
 // What only some launches ask of the host and the tree: whose ids are free, whether owners can be mapped, where a writable layer
 // can lie. A launch that asks for none of it pays for none.
 
-import { accessSync, constants, lstatSync, readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   absolute,
@@ -16,11 +16,11 @@ import {
   RANGE_LOCK,
   type Slot,
   TEMPORARY_PLACE,
-  TEMPORARY_PREFIX,
   TreeError,
   type TreeFacts,
 } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
+import { removeStale } from '../place/temporary';
 import { pickRange } from './ids';
 import { probeJournal } from './journal';
 import { probeNetwork } from './network';
@@ -192,23 +192,6 @@ function placeBesides(tree: TreeFacts): string | undefined {
   });
   if (place !== undefined) removeStale(place);
   return place;
-}
-
-/** Removes temporary directories whose machine was killed together with its monitor: nobody has them locked. */
-export function removeStale(directory: string): string[] {
-  return readdirSync(directory)
-    .filter((name) => name.startsWith(TEMPORARY_PREFIX))
-    .map((name) => join(directory, name))
-    .filter((path) => {
-      const status = lstatSync(path, { throwIfNoEntry: false, bigint: true });
-      // in /var/tmp everyone can make one of such a name: it is not ours to remove
-      if (!status?.isDirectory() || Number(status.uid) !== process.geteuid?.()) return false;
-      const lock = addon().lockTree(path, true, `${status.dev}:${status.ino}`);
-      if (lock < 0) return false;
-      addon().removeDirectory(lock, path);
-      addon().closeFd(lock);
-      return true;
-    });
 }
 
 /** The directories that are links into /usr on every merged system. */

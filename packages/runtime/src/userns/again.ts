@@ -30,6 +30,11 @@ export function runAgainAsRoot(wanted?: UserMaps): number | undefined {
   return runInNamespace(argv, { ...process.env, [MARK]: '1' }, maps);
 }
 
+/** Whether this is the second run: what it was started for is all that it does. */
+export function runsAgain(): boolean {
+  return process.env[MARK] !== undefined;
+}
+
 /** Whether the ids of the caller were refused: the programs that map them are not set-id, or know other ones. */
 export function refusesIds(error: unknown): error is StepError {
   return error instanceof StepError && error.step.op === 'map';
