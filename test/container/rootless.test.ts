@@ -168,6 +168,20 @@ it('nothing is left of a guest whose launcher is killed', async () => {
   });
 });
 
+it('nothing is left of an ephemeral run whose monitor is killed, not even files of the guest’s other users', async () => {
+  const { user, debian } = place();
+  const script = 'mkdir -p /srv/own/deep && chown -R games /srv/own && echo up && exec sleep 1000';
+  await withRunning(user.start(['-qxD', debian, 'sh', '-c', script]), async (running) => {
+    await running.until(/up/);
+    const layers = () => readdirSync(user.home).filter((name) => name.startsWith('.#tsnspawn.'));
+    assert.is(layers().length, 1);
+    const monitor = childrenOf(running.pid).find((pid) => commandLine(pid).startsWith('tsnspawn-monitor')) as number;
+    process.kill(monitor, 'SIGKILL');
+    await running.exited;
+    assert.equal(layers(), []);
+  });
+});
+
 it('a tree that is in use is not used twice', async () => {
   const { user, tiny } = place();
   await withRunning(user.start(['-D', tiny, 'sh', '-c', 'echo up; exec sleep 1000']), async (running) => {

@@ -22,6 +22,7 @@ class Supervisor {
 
   int run(const char* const* argv, const char* const* env) {
     int signals = watchSignals();
+    openUsers();
     pollfd fds[2] = {{kEventsFd, POLLIN, 0}, {signals, POLLIN, 0}};
     while (!gone_) {
       if (sys::poll(fds, 2, timeout()) == 0) onSilence();
@@ -45,6 +46,20 @@ class Supervisor {
         sys::signalBit(SIGTERM) | sys::signalBit(SIGINT) | sys::signalBit(SIGHUP) | sys::signalBit(SIGURG);
     sys::setSignalMask(sys::kAllSignals);
     return static_cast<int>(sys::invoke(__NR_signalfd4, -1, &ending, sizeof ending, O_CLOEXEC | O_NONBLOCK));
+  }
+
+  /// The user namespace that was made with the monitor. It lasts as long as this descriptor.
+  void openUsers() {
+    if (!plan_.header().ownMounts) return;
+    sys::Text<64> path("/proc/");
+    path.add(int64_t{what_.monitor}).add("/ns/user");
+    users_.reset(sys::open(path.c_str(), O_RDONLY));
+  }
+
+  /// What the guest has left may belong to its other users, over whom only root of that namespace has power. It belongs to this user,
+  /// who therefore is its root after setns(2): user_namespaces(7).
+  void enterUsers() {
+    if (users_.ok() && sys::invoke(__NR_setns, users_.get(), CLONE_NEWUSER) == 0) sys::unshare(CLONE_NEWNS);
   }
 
   void hearSignal(int signals) {
@@ -184,6 +199,7 @@ class Supervisor {
     if (!ended_) {
       // Somebody killed the monitor, and the kernel the guest with it: what the monitor would have done last.
       restoreTerminal();
+      enterUsers();
       for (uint32_t i = 0; i < plan_.header().outerCount; i++)
         if (plan_.outer()[i].op == wire::Op::kCgroup) removeCgroup(plan_, plan_.outer()[i]);
       for (uint32_t i = 0; i < plan_.header().outerCount; i++)
@@ -252,7 +268,7 @@ class Supervisor {
        ended_ = false;
   int repeats_ = 0;
   NetworkTrace network_;
-  sys::UniqueFd inside_;
+  sys::UniqueFd inside_, users_;
   wire::EventMessage failure_{}, end_{};
 };
 

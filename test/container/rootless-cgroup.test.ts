@@ -1,0 +1,215 @@
+// The cgroup of an ordinary user's guest: where it comes from, what lies on it, and that it goes.
+
+import { spawnSync } from 'node:child_process';
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { footprintOf, nothingLeft } from '../support/footprint';
+import { eventually, type Outcome } from '../support/launcher';
+import { withRunning } from '../support/machines';
+import { needs, only } from '../support/needs';
+import { OrdinaryUser } from '../support/users';
+
+const REASON = needs('root', 'namespaces', 'mirror', 'command:newuidmap', 'command:setpriv', 'command:nsenter');
+const it = only(test, REASON);
+const inCgroup2 = only(test, REASON ?? needs('cgroup2'));
+
+let known: { user: OrdinaryUser; tiny: string; debian: string } | undefined;
+function place() {
+  if (known === undefined) {
+    const user = new OrdinaryUser();
+    known = { user, tiny: user.tree('busybox'), debian: user.tree('bookworm') };
+  }
+  return known;
+}
+
+interface Mount {
+  readonly path: string;
+  readonly controllers: readonly string[];
+}
+
+const mounts: readonly Mount[] = readFileSync('/proc/self/mounts', 'utf8')
+  .split('\n')
+  .map((line) => line.split(' '))
+  .filter(([, , type]) => type === 'cgroup' || type === 'cgroup2')
+  .map(([, path = '', type, options = '']) => ({
+    path,
+    controllers:
+      type === 'cgroup' ? options.split(',') : readFileSync(join(path, 'cgroup.controllers'), 'utf8').split(/\s+/),
+  }));
+
+/** A test in a cgroup that is given to the user in the hierarchy that has the controller, or is name=systemd. */
+function giving(controller: string, body: (cgroup: string) => void): void {
+  const { user } = place();
+  const { path = '' } = mounts.find(({ controllers }) => controllers.includes(controller)) ?? {};
+  const own = join(path, `${user.name}-given`);
+  mkdirSync(own);
+  try {
+    for (const file of ['.', ...readdirSync(own)]) chownSync(join(own, file), user.uid, user.gid);
+    body(own);
+    assert.equal(directories(own), []);
+  } finally {
+    rmdirSync(own);
+  }
+}
+
+const withController = (name: string) => {
+  const there = mounts.some(({ controllers }) => controllers.includes(name));
+  return only(test, REASON ?? (there ? undefined : `needs the hierarchy ${name}`));
+};
+
+/** What boot-check says of a systemd that is up. */
+const UP = /booted with systemd as PID 1 and was up after \d.*it has been shut down/;
+
+const directories = (path: string): string[] =>
+  readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+
+inCgroup2('the hint of the refusal is a line that makes a Debian boot', () => {
+  const { user, debian } = place();
+  const { status, stderr } = user.tsnspawn(['-bD', debian]);
+  assert.is(status, 1);
+  assert.match(stderr, /^tsnspawn: systemd in the tree needs a cgroup of its own, and this user may make none$/m);
+  const line = /^hint: in the shell that starts tsnspawn: sudo (sh -c .*)$/m.exec(stderr)?.[1] ?? 'false';
+  const words = ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups', ...user.command];
+  const shell = spawnSync('sh', ['-ec', `${line}; exec "$@"`, 'sh', ...words, 'boot-check', '-D', debian], {
+    encoding: 'utf8',
+    timeout: 90_000,
+    env: { PATH: process.env.PATH, HOME: user.home },
+  });
+  const made = / (\S*\/tsnspawn-\d+)\/shell\/cgroup.procs/.exec(line)?.[1] ?? '';
+  const left = [directories(made), directories(join(made, 'shell'))];
+  for (const path of [join(made, 'shell'), made]) rmdirSync(path);
+  assert.is(shell.status, 0, shell.stdout + shell.stderr);
+  assert.match(shell.stdout, UP);
+  assert.equal(left, [['shell'], []]);
+});
+
+inCgroup2('the cgroup is the guest’s own: its root may divide it, and sees no other', async () => {
+  const { user, tiny } = place();
+  const cgroup = user.cgroup();
+  const script = `
+    cat /proc/self/cgroup | grep ^0:
+    cd /sys/fs/cgroup && stat -c '%u %g' . cgroup.procs
+    mkdir part && echo $$ >part/cgroup.procs && grep ^0: /proc/self/cgroup
+    ls -d ../tsnspawn-* 2>/dev/null; grep ' /sys/fs/cgroup ' /proc/mounts | tail -n 1 | cut -d' ' -f3`;
+  const { stdout, stderr } = user.tsnspawn(['-qPD', tiny, 'sh', '-c', script], { cgroup });
+  assert.equal([stdout, stderr], ['0::/\n0 0\n0 0\n0::/part\ncgroup2\n', '']);
+  assert.equal(directories(cgroup), []);
+});
+
+inCgroup2('a cgroup that is delegated further up serves as well', () => {
+  const { user, tiny } = place();
+  const own = user.cgroup();
+  const below = join(own, 'of-root');
+  mkdirSync(below);
+  const { status, stdout } = user.tsnspawn(['--dry-run', '-D', tiny, 'true'], { cgroup: below });
+  assert.is(status, 0);
+  assert.match(stdout, new RegExp(`make the cgroup ${own}/tsnspawn-busybox-\\d+$`, 'm'));
+  assert.is(user.tsnspawn(['-qPD', tiny, 'grep', '-qx', '0::/', '/proc/self/cgroup'], { cgroup: below }).status, 0);
+  rmdirSync(below);
+});
+
+withController('name=systemd')('any cgroup of name=systemd serves for the legacy layout, also one beside', () =>
+  giving('name=systemd', () => {
+    const { user, debian } = place();
+    const env = { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '0' };
+    const { status, stdout, stderr } = user.tsnspawn(['boot-check', '-D', debian], { timeout: 90, env });
+    assert.is(status, 0, stdout + stderr);
+    assert.match(stdout, UP);
+  }),
+);
+
+it('busybox boots without a cgroup', async () => {
+  const { user, tiny } = place();
+  await withRunning(user.start(['-D', tiny, '-b']), async (running) => {
+    await running.until(/# /);
+    assert.not.match(running.output, /cgroup/);
+    running.child.kill('SIGTERM');
+    assert.equal(await running.exited, { status: 0, signal: null });
+  });
+});
+
+const limited = (property: string, cgroup: string, script: string): Outcome => {
+  const { user, tiny } = place();
+  return user.tsnspawn(['-qPD', tiny, `--property=${property}`, 'sh', '-c', script], { cgroup });
+};
+
+withController('pids')('TasksMax= holds, and the guest’s root cannot raise it', () =>
+  giving('pids', (cgroup) => {
+    const raise = 'find / -xdev -name pids.max -exec sh -c "echo max >{}" \\; 2>/dev/null';
+    const bomb = 'i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i + 1)); done';
+    assert.match(limited('TasksMax=20', cgroup, `${raise}; ${bomb}`).stderr, /can't fork/);
+  }),
+);
+
+withController('memory')('a memory hog is killed at MemoryMax=', () =>
+  giving('memory', (cgroup) => {
+    const { user, tiny } = place();
+    const hog = '(dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null); echo hog $?';
+    assert.match(limited('MemoryMax=48M', cgroup, hog).stdout, /^hog (?!0$)\d+$/m);
+    assert.is(user.tsnspawn(['-qPD', tiny, 'sh', '-c', hog], { cgroup }).stdout, 'hog 0\n');
+  }),
+);
+
+inCgroup2('a limit that no delegated cgroup has a controller for is refused before anything is there', () => {
+  const { user, tiny } = place();
+  const cgroup = user.cgroup();
+  const { status, stdout, stderr } = user.tsnspawn(['-D', tiny, '--property=CPUQuota=10%', 'echo', 'started'], {
+    cgroup,
+  });
+  assert.equal([status, stdout], [1, '']);
+  assert.match(stderr, /--property=CPUQuota=10% cannot be given: no cgroup .*\bcpu\b.*delegated to this user/);
+  assert.match(stderr, /^hint: in the shell that starts tsnspawn: sudo sh -c "/m);
+});
+
+for (const victim of ['launcher', 'monitor'] as const) {
+  inCgroup2(
+    `nothing is left of the cgroups, those of the guest’s other users too, when the ${victim} is killed`,
+    async () => {
+      const { user, debian } = place();
+      const cgroup = user.cgroup();
+      const script =
+        'cd /sys/fs/cgroup && mkdir -p joe/own/deep && chown -R games joe && echo ready && exec sleep 1000';
+      await withRunning(user.start(['-qD', debian, 'sh', '-c', script], { cgroup }), async (running) => {
+        await running.until(/ready/);
+        const footprint = footprintOf(running);
+        assert.equal(directories(cgroup), [`tsnspawn-${basename(debian)}-${footprint.launcher}`]);
+        process.kill(footprint[victim], 'SIGKILL');
+        await running.exited;
+        await nothingLeft(footprint);
+        await eventually(() => directories(cgroup).length === 0, 'no cgroup');
+      });
+    },
+  );
+}
+
+/** What a launch says when the file systems of cgroups have been changed by this script. */
+function elsewhere(script: string): string {
+  const { user, debian } = place();
+  const words = [
+    'setpriv',
+    `--reuid=${user.uid}`,
+    `--regid=${user.gid}`,
+    '--clear-groups',
+    ...user.command,
+    '-bD',
+    debian,
+  ];
+  const { stderr } = spawnSync('unshare', ['-m', 'sh', '-ec', `${script}; exec "$@"`, 'sh', ...words], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  return stderr;
+}
+
+inCgroup2('cgroup2 that is read-only or covered is told as that', () => {
+  const unified = mounts.find(({ path }) => spawnSync('stat', ['-fc', '%T', path]).stdout.toString() === 'cgroup2fs\n');
+  const at = unified?.path ?? '';
+  assert.match(elsewhere(`mount -o remount,ro,bind ${at}`), new RegExp(`^hint: ${at} is mounted read-only`, 'm'));
+  assert.match(elsewhere(`mount -t tmpfs none ${at}`), new RegExp(`^hint: something lies over ${at}`, 'm'));
+});
+
+test.run();
