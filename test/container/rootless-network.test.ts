@@ -408,6 +408,15 @@ it('a host with neither program gets an error that says what to install, before 
     assert.not.ok(existsSync(join(tree, 'root/started')));
   }));
 
+only(test, REASON ?? needs('command:pasta', 'command:slirp4netns'))('a host without a route gets slirp4netns', () =>
+  withHost(['pasta', 'slirp4netns'], async ({ host, start }) => {
+    const args = ['-qPD', users().tree, '-n', 'ip', '-o', '-4', 'addr', 'show', 'host0'] as const;
+    assert.match((await said(start(...args))).output, new RegExp(`inet ${HOST}/24`));
+    host.run('ip route del default; ip -6 route del default');
+    assert.match((await said(start(...args))).output, /inet 10\.0\.2\.15\/24/);
+  }),
+);
+
 only(test, REASON ?? needs('command:pasta'))('a port that is taken is an error that names it', () =>
   withHost(['pasta'], async ({ host, start }) => {
     await withRunning(host.start([users().wire, 'serve', '8080']), async (server) => {

@@ -1,9 +1,10 @@
 // The network of a launch without root: what an ordinary user gets, what is refused and why, and the command lines of the programs
 // that give a guest its network.
 
-import { type HostFacts, hintFor, StepError, type TsnspawnError } from '@tsnspawn/core';
+import { type HostFacts, hintFor, type NetworkFacts, StepError, type TsnspawnError } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { routes } from '../../packages/runtime/src/probe/network';
 import { host, network, planOf, stepsOf, user, viewOf } from './fixtures';
 
 const TUN = { devices: { tun: { major: 10, minor: 200 } } } as const;
@@ -73,6 +74,36 @@ test('without pasta it is slirp4netns, whose interface the monitor configures as
     mtu: 65520,
     hardwareAddress: '3e:c1:b7:30:8d:08',
   });
+});
+
+test('on a host without a default route, which pasta copies, slirp4netns is taken first', () => {
+  const facts = withHelpers();
+  const offline = { ...facts, network: { ...facts.network, online: false } as NetworkFacts };
+  assert.match(commandOf(['-n'], offline), /^\/usr\/bin\/slirp4netns /);
+  const [step] = stepsOf(planOf(['-n'], facts).late, 'userNetwork');
+  assert.ok(step);
+  assert.match(new StepError(step, EREMOTEIO, 'No external routable interface for IPv4').hint ?? '', /slirp4netns/);
+});
+
+test('the routes of the host are those of both families, but for the one of the kernel', () => {
+  const head = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n';
+  const zero = '0'.repeat(32);
+  const kernel = `${zero} 00 ${zero} 00 ${zero} ffffffff 00000001 00000000 00200200       lo\n`;
+  const via = `${zero} 00 ${zero} 00 fd000000000000000000000000000001 00000400 00000003 00000000 00000003     eth0\n`;
+  assert.equal(routes(`${head}eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n`, kernel), {
+    online: true,
+    gateways: ['192.0.2.1'],
+  });
+  // a tunnel has no router
+  assert.equal(routes(`${head}tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n`, kernel), {
+    online: true,
+    gateways: [],
+  });
+  assert.equal(routes(`${head}eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n`, kernel), {
+    online: false,
+    gateways: [],
+  });
+  assert.is(routes(head, `${via}${kernel}`).online, true);
 });
 
 test('without either of them --network-veth is an error that says what to install', () => {

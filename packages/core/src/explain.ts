@@ -305,6 +305,10 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
       return portHint(errno);
     case 'relayPorts':
       return portHint(errno);
+    case 'userNetwork':
+      return /external interface|routable interface/i.test(about ?? '')
+        ? 'pasta copies the default route of the host, which has none; slirp4netns does without'
+        : undefined;
     case 'cgroupWrite':
       if (errno === 'ENOENT') return 'this kernel, or the set-up of its controllers, does not have it';
       if (errno === 'EBUSY') return 'a cgroup with processes of its own cannot hand controllers down';

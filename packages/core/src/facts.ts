@@ -162,6 +162,8 @@ export interface NetworkFacts {
   readonly own?: boolean | undefined;
   /** absolute paths of the programs that give a guest a network without the host's root; looked for like `own` */
   readonly helpers?: { readonly [kind in HelperKind]?: string | undefined } | undefined;
+  /** false where the host has no default route, in either family. Looked for like `own` */
+  readonly online?: boolean | undefined;
   /** IPv4 addresses of the routers that the host sends to by default. Looked for like `own` */
   readonly gateways?: readonly string[] | undefined;
   /** ports below it are for root: ip(7), ip_unprivileged_port_start. Looked for like `own` */

@@ -52,10 +52,11 @@ export function userNetworkOf(spec: ContainerSpec, host: HostFacts, facts: Netwo
   };
 }
 
-/** The one that is found first. */
+/** The one that is found first; but the routes that pasta copies must be there. */
 function helperOf(network: NetworkSpec, host: HostFacts, facts: NetworkFacts, machine: string): HelperView {
   const option = '--network-veth';
-  const found = HELPERS.find(({ kind }) => facts.helpers?.[kind] !== undefined);
+  const order = facts.online === false ? HELPERS.toReversed() : HELPERS;
+  const found = order.find(({ kind }) => facts.helpers?.[kind] !== undefined);
   const program = found && facts.helpers?.[found.kind];
   if (found === undefined || program === undefined) {
     throw new NetworkError(`${option}: without root it takes pasta or slirp4netns, and neither is installed`, {

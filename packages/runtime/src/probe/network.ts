@@ -32,11 +32,20 @@ export function probeNetwork({ network }: ContainerSpec, { rootless }: HostFacts
   };
 }
 
-/** Routers of the default routes in /proc/net/route, where an address is a number in the order of the machine. */
-function gateways(table: string): string[] {
-  return [...table.matchAll(/^\S+\t0{8}\t([0-9A-F]{8})\t/gm)]
-    .map(([, hex = '']) => [0, 8, 16, 24].map((shift) => (Number.parseInt(hex, 16) >>> shift) & 255).join('.'))
-    .filter((address) => address !== '0.0.0.0');
+/**
+ * The default routes.
+ *
+ * @param table /proc/net/route, where an address is a number in the order of the machine
+ * @param table6 /proc/net/ipv6_route; the default route at lo is the kernel's own, and refuses
+ */
+export function routes(table: string, table6: string): Pick<NetworkFacts, 'online' | 'gateways'> {
+  const found = [...table.matchAll(/^\S+\t0{8}\t([0-9A-F]{8})\t/gm)].map(([, hex = '']) => Number.parseInt(hex, 16));
+  return {
+    online: found.length > 0 || /^0{32} 00 .* (?!lo$)\S+$/m.test(table6),
+    gateways: found
+      .filter((address) => address !== 0)
+      .map((address) => [0, 8, 16, 24].map((shift) => (address >>> shift) & 255).join('.')),
+  };
 }
 
 /** What matters to a launch without the host's root. */
@@ -48,6 +57,6 @@ function withoutRoot(): Partial<NetworkFacts> {
     own: native.ownsNetwork(),
     helpers: { ...(pasta === undefined ? {} : { pasta }), ...(slirp4netns === undefined ? {} : { slirp4netns }) },
     ...(first === undefined ? {} : { firstPort: Number(first) }),
-    gateways: gateways(native.readText('/proc/net/route') ?? ''),
+    ...routes(native.readText('/proc/net/route') ?? '', native.readText('/proc/net/ipv6_route') ?? ''),
   };
 }
