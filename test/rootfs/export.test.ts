@@ -168,6 +168,20 @@ withLists('a tree that lies in a range of ids comes out with those of the tree',
   assert.ok(text.includes('SCHILY.xattr.security.capability=\x01\0\0\x02'));
 });
 
+asRoot('what cannot be read is named, and leaves no archive', () => {
+  const tree = oddTree();
+  const file = join(temporaryDirectory(), 'tree.tar');
+  run('chmod', '755', join(tree, '..'));
+  run('chmod', '600', join(tree, 'file'));
+  run('chmod', '777', join(file, '..'));
+  const script = `require('@tsnspawn/rootfs').exportTree({directory: '${tree}', file: '${file}', note: () => {}})`;
+  const as = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  const { status, stderr } = spawnSync('setpriv', [...as, process.execPath, '-e', script], { encoding: 'utf8' });
+  assert.is(status, 1);
+  assert.match(stderr, /cannot read file: permission denied/);
+  assert.equal(readdirSync(join(file, '..')), []);
+});
+
 asRoot(
   'owners that a tree remembers are those of the archive, devices are devices, and the memory stays out',
   async () => {

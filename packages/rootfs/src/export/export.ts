@@ -47,7 +47,7 @@ export async function exportTree(options: ExportOptions): Promise<void> {
         hint: 'choose a file beside the tree',
       });
     }
-    const pieces = archiveOf(lock.lockFd, ownersOf(lock.lockFd, opened.path), note);
+    const pieces = archiveOf(lock.lockFd, ownersOf(lock.lockFd, opened.path, note), note);
     await output.write(pieces, compression, signal);
   } catch (error) {
     throw readable(error, directory);

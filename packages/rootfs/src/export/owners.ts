@@ -25,15 +25,26 @@ export interface OwnerView {
 /** Nobody, who has what belongs to none of a range. */
 const NOBODY = 65534;
 
-/** How the owners of a tree are to be read; `descriptor` is one of its root. */
-export function ownersOf(descriptor: number, path: string): OwnerView {
+/**
+ * How the owners of a tree are to be read; `descriptor` is one of its root.
+ *
+ * @param note hears that they are those of a host
+ */
+export function ownersOf(descriptor: number, path: string, note: (line: string) => void): OwnerView {
   const facts = addon().inspect(descriptor);
   const attributes = addon().attributes(descriptor);
   const owner = typeof facts === 'number' ? { uid: 0, gid: 0 } : facts;
   const isMarked = typeof attributes !== 'number' && attributes.some(([name]) => name === OWNER_ATTRIBUTE);
   if (isMarked) return remembered(owner.uid, storeBeside(path));
   const base = owner.uid >= RANGE && owner.uid === owner.gid ? owner.uid : 0;
-  return base === 0 ? asTheyAre(owner.uid) : shifted(base);
+  if (base > 0) return shifted(base);
+  if (owner.uid !== 0) {
+    const whose = `the user ${owner.uid}`;
+    note(
+      `the tree is of ${whose}, and its owners are numbers of this host: exported by ${whose} they are those of the tree`,
+    );
+  }
+  return asTheyAre(owner.uid);
 }
 
 function asTheyAre(root: number): OwnerView {

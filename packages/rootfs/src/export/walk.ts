@@ -97,5 +97,6 @@ function factsOf(descriptor: number, path: Buffer): FileFacts {
 
 /** A file of the tree that cannot be read. */
 export function unreadable(path: Buffer, reason: string): BootstrapError {
-  return new BootstrapError('READ_FAILED', `cannot read ${shown(path)}: ${reason}`);
+  const hint = /^permission denied$/i.test(reason) ? 'only the owner of the tree can export all of it' : undefined;
+  return new BootstrapError('READ_FAILED', `cannot read ${shown(path)}: ${reason}`, { hint });
 }
