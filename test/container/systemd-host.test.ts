@@ -1,51 +1,30 @@
-// A host that systemd manages: it is a guest itself, in which the command runs as on any such host.
+// A host that systemd manages: scopes, limits as properties, machinectl.
 
-import { spawnSync } from 'node:child_process';
-import { realpathSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { footprintOf } from '../support/footprint';
-import { Running, startTsnspawn } from '../support/launcher';
+import type { Running } from '../support/launcher';
 import { withRunning } from '../support/machines';
 import { needs, only } from '../support/needs';
+import { COMMAND, SystemdHost } from '../support/systemd-host';
 import { ownTree } from '../support/trees';
 
 const missing = needs('root', 'namespaces', 'cgroup2', 'command:nsenter');
 const it = only(test, missing);
 
-/** Where the checkout is in the host. */
-const COMMAND = ['/usr/local/bin/node', '/opt/tsnspawn/packages/cli/bin/tsnspawn.cjs'];
-const PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
-
-let host: Running | undefined;
-let init = 0;
+let host: SystemdHost;
 
 test.before(async () => {
   if (missing !== undefined) return;
-  host = startTsnspawn(
-    [
-      ...['-D', ownTree('machined'), '-M', 'host', '-b'],
-      `--bind-ro=${process.cwd()}:/opt/tsnspawn`,
-      `--bind-ro=${realpathSync(process.execPath)}:${COMMAND[0]}`,
-      ...[`--bind=${ownTree('busybox')}:/srv/small`, `--bind=${ownTree('bookworm')}:/srv/debian`],
-    ],
-    { timeout: 240 },
-  );
-  await host.until(/login: /);
-  init = footprintOf(host).init;
+  host = await SystemdHost.boot([
+    `--bind=${ownTree('busybox')}:/srv/small`,
+    `--bind=${ownTree('bookworm')}:/srv/debian`,
+  ]);
 });
 
-test.after(async () => {
-  host?.child.kill('SIGTERM');
-  await host?.exited;
-});
+test.after(() => host?.stop());
 
-/** A program of the host. */
-function onHost(...command: string[]) {
-  const argv = ['-t', String(init), '-a', '--', 'env', '-i', `PATH=${PATH}`, ...command];
-  const { status, stdout, stderr } = spawnSync('nsenter', argv, { encoding: 'utf8', timeout: 60_000 });
-  return { status, stdout: stdout.trim(), stderr: stderr.trim() };
-}
+const onHost = (...command: string[]) => host.run(...command);
+const start = (...command: string[]) => host.start(...command);
 
 const show = (unit: string, property: string): string => onHost('systemctl', 'show', '-P', property, unit).stdout;
 const machines = (): string => onHost('machinectl', 'list', '--no-legend').stdout;
@@ -57,12 +36,6 @@ const scopes = (): string => onHost('systemctl', 'list-units', '--all', '--no-le
 const service = (...args: string[]): string[] => ['systemd-run', '--quiet', '--collect', '--wait', '--pipe', ...args];
 
 const run = (...args: string[]) => onHost(...service(...COMMAND, ...args));
-
-/** Starts a program of the host. */
-function start(...command: string[]): Running {
-  const argv = ['-t', String(init), '-a', '--', 'env', '-i', `PATH=${PATH}`, ...command];
-  return new Running('nsenter', argv, { timeout: 60 });
-}
 
 let services = 0;
 /** A launch as a service, which is gone at the end of the test. */

@@ -21,6 +21,22 @@ interface Ids {
   readonly gid: number;
 }
 
+/** Who a tree is for. */
+export interface TreeOwner extends Ids {
+  readonly first: Ids | undefined;
+}
+
+/** Gives a tree of root's away: id 0 is the user, and the subordinate ids follow. Without these all is the user's. */
+export function giveTree(path: string, owner: TreeOwner): void {
+  const status = lstatSync(path);
+  const shifted = (id: number, kind: 'uid' | 'gid'): number =>
+    id === 0 || owner.first === undefined ? owner[kind] : owner.first[kind] + id - 1;
+  lchownSync(path, shifted(status.uid, 'uid'), shifted(status.gid, 'gid'));
+  // chown(2) takes set-id bits away
+  if (!status.isSymbolicLink()) chmodSync(path, status.mode & 0o7777);
+  if (status.isDirectory()) for (const name of readdirSync(path)) giveTree(join(path, name), owner);
+}
+
 let made = 0;
 
 export class OrdinaryUser {
@@ -102,19 +118,8 @@ export class OrdinaryUser {
     execFileSync('cp', ['-a', '--reflink=auto', sharedTree(kind), path]);
     // access control lists name ids of root's tree
     execFileSync('setfacl', ['-Rb', path]);
-    this.own(path);
+    giveTree(path, this);
     return path;
-  }
-
-  /** Gives a tree of root's to the user: id 0 is the user, and the others follow. Without subordinate ids all is the user's. */
-  own(path: string): void {
-    const status = lstatSync(path);
-    const shifted = (id: number, own: number, first: number | undefined): number =>
-      id === 0 || first === undefined ? own : first + id - 1;
-    lchownSync(path, shifted(status.uid, this.uid, this.first?.uid), shifted(status.gid, this.gid, this.first?.gid));
-    // chown(2) takes set-id bits away
-    if (!status.isSymbolicLink()) chmodSync(path, status.mode & 0o7777);
-    if (status.isDirectory()) for (const name of readdirSync(path)) this.own(join(path, name));
   }
 
   /** A cgroup of cgroup2 that is the user's own: cgroups(7), "Cgroup delegation". */
