@@ -1,6 +1,6 @@
 // The doctor's answers are those of the kernel: each is compared with what a launch by the same user meets on the same host.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { type Host, withMounts, withUsers } from '../support/refusing';
 import { ownTree } from '../support/trees';
 import { OrdinaryUser } from '../support/users';
 
-const REASON = needs('root', 'namespaces', 'command:newuidmap', 'command:setpriv', 'command:unshare');
+const REASON = needs('root', 'namespaces', 'command:newuidmap', 'command:setpriv', 'command:unshare', 'command:gcc');
 const it = only(test, REASON);
 const itWithAttributes = only(test, REASON ?? needs('command:python3'));
 const scratch = mkdtempSync(join(tmpdir(), 'tsnspawn-doctor-'));
@@ -173,6 +173,45 @@ itWithAttributes('a tree that remembers its owners is known by its mark', () => 
   const said = JSON.parse(user.tsnspawn(['doctor', '--json', tree]).stdout).tree;
   mark('removexattr(sys.argv[1], "user.rootlesscontainers")');
   assert.equal([said.remembers, said.answer], [true, 'yes']);
+});
+
+it('inside of Docker without privileges it says so, and what is left there does work', () => {
+  const { user } = person(true);
+  const hides = join(scratch, 'hides');
+  execFileSync('gcc', ['-static', '-O1', '-o', hides, 'test/support/hides.c']);
+  const kept = ['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap', 'mknod', 'setfcap'];
+  const docker = (allowed: boolean): string[] => [
+    ...withMounts('mount -t tmpfs none /proc/acpi'),
+    ...(allowed ? [] : [hides, '-clone,-unshare,clone3']),
+    ...['setpriv', `--bounding-set=-all,${kept.map((name) => `+${name}`).join(',')}`, '--inh-caps=-all', '--'],
+  ];
+  const run = (allowed: boolean, ...args: string[]) => {
+    const [program = '', ...words] = [...docker(allowed), ...user.command, ...args];
+    return spawnSync(program, words, { cwd: scratch, encoding: 'utf8', timeout: 60_000 });
+  };
+  const forbidden = JSON.parse(run(false, 'doctor', '--json').stdout);
+  assert.equal([forbidden.mode, forbidden.caller.filtered, forbidden.missing[0]], ['none', true, 'user-namespaces']);
+  assert.match(forbidden.left, /bootstrap --variant=busybox or host/);
+  assert.is(run(false, 'bootstrap', '--variant=host', 'host', join(scratch, 'made')).status, 0);
+  // with the filter gone, what is mounted over /proc is next
+  const covered = JSON.parse(run(true, 'doctor', '--json').stdout);
+  assert.equal([covered.mode, covered.missing], ['none', ['proc']]);
+});
+
+it('root that has no more than its ids writes its own maps, and has to have the capability for that', () => {
+  const { user, tree } = person(true);
+  const run = (capabilities: string, ...args: string[]) => {
+    const as = [`--bounding-set=-all,${capabilities}`, '--inh-caps=-all', '--', ...user.command];
+    return spawnSync('setpriv', [...as, ...args], { encoding: 'utf8', timeout: 60_000 });
+  };
+  const few = '+setuid,+setgid,+chown,+dac_override,+fowner';
+  const said = JSON.parse(run(`${few},+setfcap`, 'doctor', '--json').stdout);
+  assert.equal([said.mode, said.ids], ['user', 65536]);
+  assert.match(run(`${few},+setfcap`, '-qPD', tree, 'cat', '/proc/self/uid_map').stdout, /^ *0 +0 +65536\n$/);
+  assert.match(answer(JSON.parse(run(few, 'doctor', '--json').stdout), 'user-namespaces'), /CAP_SETFCAP/);
+  const { status, stderr } = run(few, '-qPD', tree, 'true');
+  assert.is(status, 1);
+  assert.match(stderr, /\nhint: made one, but root of the namespace around needs CAP_SETFCAP/);
 });
 
 it('nothing of what was tried stays', () => {

@@ -79,6 +79,9 @@ function facts({ trials = {}, caller = {}, ...changes }: Changes = {}): DoctorFa
   };
 }
 
+const DOCKER_RUN =
+  'docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined ...';
+
 const ONE_ID = { kind: 'single', size: 1, subordinate: { uids: 0, gids: 0 }, free: 165536 } as const;
 
 function check(key: string, { checks }: Diagnosis) {
@@ -151,7 +154,7 @@ test('each way in which a user namespace is refused has its reason, and its comm
     [
       { trials: { user: 'EPERM' }, caller: { filtered: true }, container: 'docker' },
       /what docker allows, or a seccomp filter/,
-      'docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined ...',
+      DOCKER_RUN,
     ],
     [{ trials: { user: 'EACCES' }, selinux: true }, /Permission denied: the SELinux policy/, undefined],
     [{ trials: { user: 'ENOSYS' }, caller: { filtered: true } }, /hidden: a seccomp filter/, undefined],
@@ -191,10 +194,10 @@ test('a proc that is refused names what covers it, and what docker or podman wou
   const diagnosis = diagnosisOf(facts({ ...docker, container: 'docker' }));
   const { detail, mend } = check('proc', diagnosis);
   assert.is(detail, 'refused while /proc/acpi, /proc/bus, /proc/kcore and /proc/sys are covered by other mounts');
-  assert.equal(mend, ['docker run --security-opt systempaths=unconfined ...']);
+  assert.equal(mend, [DOCKER_RUN]);
   assert.equal([diagnosis.mode, diagnosis.missing], ['none', ['proc']]);
   assert.equal(check('proc', diagnosisOf(facts({ ...docker, container: 'podman' }))).mend, [
-    'podman run --security-opt unmask=ALL ...',
+    'podman run --security-opt seccomp=unconfined --security-opt label=disable --security-opt unmask=ALL ...',
   ]);
   assert.equal(check('proc', diagnosisOf(facts(docker))).mend, [
     'sudo umount /proc/acpi /proc/bus /proc/kcore /proc/sys',
@@ -331,6 +334,16 @@ test('a network of a user’s takes a program and /dev/net/tun, and each has its
   assert.equal(network({ tun: 'missing', container: 'docker' }).mend, ['docker run --device /dev/net/tun ...']);
 });
 
+test('what was not reached is one entry of the text, and the last line is what is left', () => {
+  const text = renderDiagnosis(diagnosisOf(facts({ map: undefined, trials: { ...BEHIND, user: 'EPERM' } })), 400);
+  assert.match(text, /\n- {7}not reached +map helpers, mounts, mount api, proc, .*, network\n/);
+  assert.is(text.match(/could not be tried/), null);
+  assert.match(
+    text,
+    /\nA launch now: not possible \(user namespaces: Operation not permitted: [^;]*\)\nWhat is left: trees can be made .*\n$/,
+  );
+});
+
 test('no line of the text is wider than the terminal, but for commands', () => {
   const text = renderDiagnosis(diagnosisOf(facts({ ids: ONE_ID, trials: { ...BEHIND, user: 'EPERM' } })), 80);
   for (const line of text.split('\n')) assert.ok(line.length <= 80 || line.includes('mend: '), line);
@@ -352,6 +365,9 @@ test('the keys of the JSON are those that programs know', () => {
   ]);
   assert.equal(Object.keys(json.checks['subordinate-ids']), ['question', 'needed', 'answer', 'detail', 'cost', 'mend']);
   assert.is(json.caller.container, null);
+  const none = JSON.parse(diagnosisAsJson(diagnosisOf(facts({ trials: { ...BEHIND, user: 'EPERM' } }))));
+  assert.equal(Object.keys(none), ['mode', 'ids', 'summary', 'missing', 'left', 'caller', 'checks']);
+  assert.equal([none.checks.proc.answer, none.checks.proc.untried], ['no', true]);
 });
 
 test.run();

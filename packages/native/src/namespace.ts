@@ -28,6 +28,7 @@ export function runInNamespace(
     const what = syscall === 'exec' ? `start ${argv[0]} in` : 'make';
     throw new PermissionError(`cannot ${what} a user namespace: ${text}`, {
       code: name,
+      ...(syscall === 'exec' ? {} : { syscall }),
       hint: HINTS[name] ?? USUAL_HINT,
     });
   }

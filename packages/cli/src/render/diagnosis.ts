@@ -17,18 +17,20 @@ export function renderDiagnosis(diagnosis: Diagnosis, columns = DEFAULT_COLUMNS)
   const lines = [
     ...wrapped('caller'.padEnd(ANSWER + TITLE), callerInWords(diagnosis.caller), width),
     '',
-    ...diagnosis.checks.flatMap((check) => rendered(check, width)),
+    ...diagnosis.checks.filter(({ untried }) => untried !== true).flatMap((check) => rendered(check, width)),
+    ...renderedUntried(diagnosis.checks, width),
     ...(diagnosis.tree === undefined ? [] : ['', ...renderedTree(diagnosis.tree, width)]),
     '',
     ...wrapped('', `A launch now: ${diagnosis.summary}`, width),
+    ...(diagnosis.left === undefined ? [] : wrapped('', `What is left: ${diagnosis.left}`, width)),
   ];
   return `${lines.join('\n')}\n`;
 }
 
 /** One object whose keys stay the same from one version to the next. */
-export function diagnosisAsJson({ caller, checks, mode, ids, summary, missing, tree }: Diagnosis): string {
+export function diagnosisAsJson({ caller, checks, mode, ids, summary, missing, left, tree }: Diagnosis): string {
   const byKey = Object.fromEntries(checks.map(({ key, ...rest }) => [key, rest]));
-  return `${JSON.stringify({ mode, ids, summary, missing, caller, checks: byKey, ...(tree === undefined ? {} : { tree }) }, null, 2)}\n`;
+  return `${JSON.stringify({ mode, ids, summary, missing, ...(left === undefined ? {} : { left }), caller, checks: byKey, ...(tree === undefined ? {} : { tree }) }, null, 2)}\n`;
 }
 
 function callerInWords(caller: Diagnosis['caller']): string {
@@ -52,10 +54,22 @@ function callerInWords(caller: Diagnosis['caller']): string {
 
 function rendered({ key, answer, detail, cost, mend }: CheckResult, width: number): string[] {
   return [
-    ...wrapped(`${answer.padEnd(ANSWER)}${key.replaceAll('-', ' ').padEnd(TITLE)}`, detail, width),
+    ...wrapped(`${answer.padEnd(ANSWER)}${title(key).padEnd(TITLE)}`, detail, width),
     ...(cost === undefined ? [] : wrapped(`${INDENT}lost: `, cost, width)),
     ...mending(mend),
   ];
+}
+
+/** What was not reached, in one entry. */
+function renderedUntried(checks: readonly CheckResult[], width: number): string[] {
+  const names = checks.filter(({ untried }) => untried === true).map(({ key }) => title(key));
+  return names.length === 0
+    ? []
+    : wrapped(`${'-'.padEnd(ANSWER)}${'not reached'.padEnd(TITLE)}`, names.join(', '), width);
+}
+
+function title(key: string): string {
+  return key.replaceAll('-', ' ');
 }
 
 /** A command stays on its line, to be copied. */

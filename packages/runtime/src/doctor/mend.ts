@@ -58,28 +58,19 @@ export function givingIds(facts: DoctorFacts): string[] {
   return [`echo ${user}:${ids.free}:65536 | ${asRoot(facts, 'tee -a /etc/subuid /etc/subgid')}`];
 }
 
+/** Everything that these have to allow, in one command: who mends the one would meet the other next. */
+const RUN = {
+  docker:
+    'docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined ...',
+  podman: 'podman run --security-opt seccomp=unconfined --security-opt label=disable --security-opt unmask=ALL ...',
+  kubernetes:
+    'securityContext: {procMount: Unmasked, seccompProfile: {type: Unconfined}, appArmorProfile: {type: Unconfined}}',
+  lxc: 'lxc config set NAME security.nesting true',
+  'systemd-nspawn': 'SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes systemd-nspawn ...',
+  tsnspawn: 'SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes tsnspawn ...',
+} as const;
+
 /** How the container around must be started for it to allow what is forbidden; nothing outside of one. */
-export function loosening(facts: DoctorFacts, what: 'namespaces' | 'proc'): string[] {
-  switch (facts.container) {
-    case 'docker':
-      return what === 'proc'
-        ? ['docker run --security-opt systempaths=unconfined ...']
-        : ['docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined ...'];
-    case 'podman':
-      return what === 'proc'
-        ? ['podman run --security-opt unmask=ALL ...']
-        : ['podman run --security-opt seccomp=unconfined --security-opt label=disable ...'];
-    case 'kubernetes':
-      return what === 'proc'
-        ? ['securityContext: {procMount: Unmasked}']
-        : ['securityContext: {seccompProfile: {type: Unconfined}, appArmorProfile: {type: Unconfined}}'];
-    case 'lxc':
-      return ['lxc config set NAME security.nesting true'];
-    case 'systemd-nspawn':
-      return what === 'proc' ? ['SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes systemd-nspawn ...'] : [];
-    case 'tsnspawn':
-      return what === 'proc' ? ['SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes tsnspawn ...'] : [];
-    default:
-      return [];
-  }
+export function loosening({ container }: DoctorFacts): string[] {
+  return container !== undefined && container in RUN ? [RUN[container as keyof typeof RUN]] : [];
 }

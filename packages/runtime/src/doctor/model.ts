@@ -105,6 +105,8 @@ export interface Finding {
   readonly cost?: string | undefined;
   /** commands that would mend it */
   readonly mend?: readonly string[] | undefined;
+  /** an earlier refusal stands in the way: nothing is known. Default false */
+  readonly untried?: boolean | undefined;
 }
 
 export interface Check {
@@ -148,5 +150,7 @@ export interface Diagnosis {
   readonly summary: string;
   /** keys of the checks that stand against a launch */
   readonly missing: readonly string[];
+  /** what the caller can do without one; absent where a launch is possible */
+  readonly left?: string | undefined;
   readonly tree?: TreeReport | undefined;
 }

@@ -78,6 +78,9 @@ function questionOfStep(step: FailedStep, errno: string): Question | undefined {
       return step.namespaces.includes('user') ? { check: 'user-namespaces', trial: 'user' } : undefined;
     case 'userNamespace':
       return { check: 'user-namespaces', trial: 'user' };
+    case 'map':
+      // else it is the programs that have refused, in words of their own
+      return step.programs === undefined ? { check: 'user-namespaces', trial: 'map' } : undefined;
     case 'fakeRoot':
       return { check: 'notification', trial: 'notification' };
     case 'unshareMounts':

@@ -1,16 +1,19 @@
 // From the answers to one line: how a launch would run now.
 
-import { UNTRIED } from './checks/words';
 import type { CheckResult, Diagnosis, DoctorFacts } from './model';
 
 /** Keys of the checks that a guest with one id needs in addition. */
 const FOR_ONE_ID = ['notification', 'attributes'];
 
+/** What takes no namespace. */
+const LEFT =
+  'trees can be made (tsnspawn bootstrap --variant=busybox or host) and plans shown (--dry-run); nothing can be started';
+
 /** The mode of a launch, and what stands against one. */
 export function verdictOf(
   { ids, map }: DoctorFacts,
   checks: readonly CheckResult[],
-): Pick<Diagnosis, 'mode' | 'ids' | 'summary' | 'missing'> {
+): Pick<Diagnosis, 'mode' | 'ids' | 'summary' | 'missing' | 'left'> {
   const isRoot = ids.kind === 'root';
   const stands = checks.filter(
     ({ key, needed, answer }) => needed && answer === 'no' && !(isRoot && key === 'user-namespaces'),
@@ -19,9 +22,9 @@ export function verdictOf(
     const missing = stands.map(({ key }) => key);
     // what follows from another is no news
     const words = stands
-      .filter(({ detail }) => !detail.startsWith(UNTRIED))
+      .filter(({ untried }) => untried !== true)
       .map(({ key, detail }) => `${key.replaceAll('-', ' ')}: ${detail}`);
-    return { mode: 'none', ids: 0, missing, summary: `not possible (${words.join('; ')})` };
+    return { mode: 'none', ids: 0, missing, summary: `not possible (${words.join('; ')})`, left: LEFT };
   }
   if (isRoot) return { mode: 'root', ids: ids.size, missing: [], summary: 'as root' };
   // where the programs map nothing a launch goes on without them

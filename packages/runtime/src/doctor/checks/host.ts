@@ -2,7 +2,7 @@
 
 import { asRoot, installing, loosening, sysctl } from '../mend';
 import type { Check, DoctorFacts } from '../model';
-import { exhausted, failed, reason, suspects } from './words';
+import { exhausted, failed, reason, suspects, untried } from './words';
 
 const systemCalls: Check = {
   key: 'system-calls',
@@ -45,7 +45,7 @@ const notification: Check = {
         answer: 'no',
         detail: `memory of a child cannot be read: ${reason(facts, first)}`,
         cost,
-        mend: loosening(facts, 'namespaces'),
+        mend: loosening(facts),
       };
     }
     const detail =
@@ -56,7 +56,7 @@ const notification: Check = {
       answer: 'no',
       detail,
       cost,
-      mend: facts.trials.notification === 'EBUSY' ? [] : loosening(facts, 'namespaces'),
+      mend: facts.trials.notification === 'EBUSY' ? [] : loosening(facts),
     };
   },
 };
@@ -68,6 +68,7 @@ const cgroup: Check = {
   question: 'is a cgroup writable',
   look: (facts) => {
     const { cgroup, systemd, trials } = facts;
+    if (trials.cgroups === undefined) return untried('mounts');
     const namespace = trials.cgroups === 'OK' ? '' : `; no cgroup namespace: ${reason(facts, 'cgroups')}`;
     if (cgroup.refusal === undefined && namespace === '') {
       const has = cgroup.controllers.length === 0 ? 'no controllers' : cgroup.controllers.join(' ');
@@ -77,7 +78,7 @@ const cgroup: Check = {
           answer: 'no',
           detail: `${cgroup.path}, but cgroup2 cannot be mounted: ${reason(facts, 'cgroup2')}`,
           cost: NO_CGROUP,
-          mend: loosening(facts, 'namespaces'),
+          mend: loosening(facts),
         };
       }
       const limits = ['cpu', 'memory', 'pids'].filter((name) => !cgroup.controllers.includes(name));
@@ -148,6 +149,7 @@ const network: Check = {
   look: (facts) => {
     const { programs, trials, ids } = facts;
     if (ids.kind === 'root') return undefined;
+    if (trials.network === undefined) return untried('mounts');
     const found = ['pasta', 'slirp4netns'].filter((name) => programs[name] !== undefined);
     const cost = '--network-veth and ports (-p) are refused; the host’s network is there';
     if (trials.network !== 'OK')

@@ -19,7 +19,7 @@ const devices: Check = {
       answer: 'no',
       detail: `${what}: ${reason(facts, first)}`,
       cost: NO_LAUNCH,
-      mend: loosening(facts, 'namespaces'),
+      mend: loosening(facts),
     };
   },
 };
@@ -28,6 +28,7 @@ const sysfs: Check = {
   key: 'sysfs',
   question: 'can a guest with its own network have its own /sys',
   look: (facts) => {
+    if (facts.trials.network === undefined) return untried('mounts');
     if (failed(facts, 'sysfs', 'network').length === 0) return { answer: 'yes', detail: 'network namespace, sysfs' };
     const cost = '--private-network and what goes with it is refused; with the host’s network all works';
     if (facts.trials.network === 'ENOSPC') return { answer: 'no', cost, ...exhausted(facts, 'net') };
@@ -36,7 +37,7 @@ const sysfs: Check = {
         answer: 'no',
         detail: `no network namespace: ${reason(facts, 'network')}`,
         cost,
-        mend: loosening(facts, 'namespaces'),
+        mend: loosening(facts),
       };
     }
     const { covers } = visibilityOf(facts.mounts, 'sysfs');
@@ -53,10 +54,11 @@ const sysfs: Check = {
 const mqueue: Check = {
   key: 'mqueue',
   question: 'can a guest have POSIX message queues',
-  look: (facts) =>
-    facts.trials.mqueue === 'OK'
-      ? { answer: 'yes', detail: 'mqueue' }
-      : { answer: 'no', detail: reason(facts, 'mqueue'), cost: 'a guest has no /dev/mqueue' },
+  look: (facts) => {
+    if (facts.trials.mqueue === 'OK') return { answer: 'yes', detail: 'mqueue' };
+    if (facts.trials.mqueue === undefined) return untried('namespaces');
+    return { answer: 'no', detail: reason(facts, 'mqueue'), cost: 'a guest has no /dev/mqueue' };
+  },
 };
 
 const overlay: Check = {
@@ -96,7 +98,7 @@ const mappedOwners: Check = {
   look: (facts) => {
     const { trials, place, ids } = facts;
     if (trials.mappedOwners === 'OK') return { answer: 'yes', detail: `also of ${place.fs} here` };
-    if (trials.mappedOwners === undefined) return { answer: 'no', detail: 'it could not be tried' };
+    if (trials.mappedOwners === undefined) return untried('namespaces');
     const cost =
       ids.kind === 'root'
         ? '-U shifts the owners of the whole tree instead'
@@ -113,6 +115,7 @@ const fuse: Check = {
   look: (facts) => {
     const { trials } = facts;
     if (trials.fuse === 'OK') return { answer: 'yes', detail: '/dev/fuse, mounted' };
+    if (trials.fuseDevice === undefined) return untried('mounts');
     const cost = 'no FUSE in a guest';
     if (trials.fuseDevice === 'OK')
       return { answer: 'no', detail: `the kernel refuses: ${reason(facts, 'fuse')}`, cost };

@@ -21,6 +21,10 @@ const userNamespaces: Check = {
 type Why = Pick<Finding, 'detail' | 'mend'>;
 
 function unmapped(facts: DoctorFacts): Why {
+  const { uid, capabilities } = facts.caller;
+  if (uid === 0 && facts.trials.map === 'EPERM' && !capabilities.includes('setfcap')) {
+    return { detail: 'made one, but root of the namespace around needs CAP_SETFCAP to be root in it', mend: [] };
+  }
   return { detail: `made one, but its map cannot be written: ${reason(facts, 'map')}`, mend: [] };
 }
 
@@ -34,7 +38,7 @@ function refused(facts: DoctorFacts): Why {
     case 'EINVAL':
       return { detail: 'this kernel has none (CONFIG_USER_NS)', mend: [] };
     case 'ENOSYS':
-      return { detail: `unshare(2) is hidden: ${suspects(facts)}`, mend: loosening(facts, 'namespaces') };
+      return { detail: `unshare(2) is hidden: ${suspects(facts)}`, mend: loosening(facts) };
     case 'EPERM':
     case 'EACCES':
       if (caller.chrooted) return { detail: 'the caller is in a chroot, where the kernel makes none', mend: [] };
@@ -44,7 +48,7 @@ function refused(facts: DoctorFacts): Why {
       }
       if (restrictsByProfile(facts))
         return { detail: 'AppArmor allows them to known programs only', mend: profile(facts) };
-      return { detail: `${reason(facts, 'user')}: ${suspects(facts)}`, mend: loosening(facts, 'namespaces') };
+      return { detail: `${reason(facts, 'user')}: ${suspects(facts)}`, mend: loosening(facts) };
     default:
       return { detail: reason(facts, 'user'), mend: [] };
   }
@@ -86,7 +90,7 @@ const mounts: Check = {
     if (facts.trials[first] === 'ENOSPC') {
       return { ...no, ...exhausted(facts, 'mnt') };
     }
-    return { ...no, detail: `${why}: ${suspects(facts)}`, mend: loosening(facts, 'namespaces') };
+    return { ...no, detail: `${why}: ${suspects(facts)}`, mend: loosening(facts) };
   },
 };
 
@@ -108,7 +112,7 @@ const mountApi: Check = {
     const why = reason(facts, first);
     const no = { answer: 'no', cost: NO_LAUNCH } as const;
     if (facts.trials[first] === 'ENOSYS') return { ...no, detail: tooOld(facts, broken, why) };
-    return { ...no, detail: `${broken.join(', ')}: ${why}`, mend: loosening(facts, 'namespaces') };
+    return { ...no, detail: `${broken.join(', ')}: ${why}`, mend: loosening(facts) };
   },
 };
 
@@ -124,7 +128,7 @@ const proc: Check = {
     const no = { answer: 'no', cost: NO_LAUNCH } as const;
     if (facts.trials.processes === 'ENOSPC') return { ...no, ...exhausted(facts, 'pid') };
     if (first === 'processes') {
-      return { ...no, detail: `no PID namespace: ${reason(facts, first)}`, mend: loosening(facts, 'namespaces') };
+      return { ...no, detail: `no PID namespace: ${reason(facts, first)}`, mend: loosening(facts) };
     }
     const { mounted, covers } = visibilityOf(facts.mounts, 'proc');
     if (!mounted) {
@@ -134,9 +138,8 @@ const proc: Check = {
         mend: [asRoot(facts, 'mount -t proc proc /proc')],
       };
     }
-    if (covers.length === 0)
-      return { ...no, detail: `refused: ${reason(facts, 'proc')}`, mend: loosening(facts, 'proc') };
-    const outside = loosening(facts, 'proc');
+    if (covers.length === 0) return { ...no, detail: `refused: ${reason(facts, 'proc')}`, mend: loosening(facts) };
+    const outside = loosening(facts);
     return {
       ...no,
       detail: `refused while ${list(covers)} ${covers.length === 1 ? 'is' : 'are'} covered by other mounts`,
@@ -157,7 +160,7 @@ const others: Check = {
     if (facts.trials[first] === undefined) return untried('mounts');
     const no = { answer: 'no', cost: NO_LAUNCH } as const;
     if (facts.trials[first] === 'ENOSPC') return { ...no, ...exhausted(facts, 'user', 'uts', 'ipc') };
-    return { ...no, detail: `${list(broken)}: ${reason(facts, first)}`, mend: loosening(facts, 'namespaces') };
+    return { ...no, detail: `${list(broken)}: ${reason(facts, first)}`, mend: loosening(facts) };
   },
 };
 

@@ -2,6 +2,7 @@
 
 import { asRoot, givingIds, installing } from '../mend';
 import type { Check, DoctorFacts, Finding, HelperFacts } from '../model';
+import { untried } from './words';
 
 /** What a guest loses that has one id. */
 const ONE_ID =
@@ -47,6 +48,7 @@ const mapHelpers: Check = {
       const detail = `${missing.join(' and ')} not found in PATH`;
       return { answer: 'no', detail, cost: ONE_ID, mend: installing(facts, 'newuidmap') };
     }
+    if (ids.kind === 'mapped' && map === undefined) return untried('user namespaces');
     const { newuidmap, newgidmap } = helpers as { newuidmap: HelperFacts; newgidmap: HelperFacts };
     if (map?.works === true) return { answer: 'yes', detail: `a map of ${ids.size} ids, tried` };
     return notMapping(facts, [newuidmap, newgidmap], map?.said);

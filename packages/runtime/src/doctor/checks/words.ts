@@ -32,12 +32,9 @@ export function list(words: readonly string[]): string {
   return before.length === 0 ? last : `${before.reverse().join(', ')} and ${last}`;
 }
 
-/** How the detail of a check begins that an earlier one stands in the way of. */
-export const UNTRIED = 'could not be tried';
-
-/** Such a check. */
+/** A check that an earlier one stands in the way of. */
 export function untried(behind: string): Finding {
-  return { answer: 'no', detail: `${UNTRIED}: see ${behind}`, cost: NO_LAUNCH };
+  return { answer: 'no', detail: `could not be tried: see ${behind}`, untried: true };
 }
 
 export const NO_LAUNCH = 'no launch by this caller';
