@@ -17,6 +17,7 @@ import { basename, dirname, join } from 'node:path';
 import { BootstrapError, bootstrap } from '@tsnspawn/rootfs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { needs, only } from '../support/needs';
 import {
   BUSYBOX,
   type Keys,
@@ -254,6 +255,7 @@ test('options that make no sense are refused', async () => {
     [{ variant: 'nosuch' as never }, /no variant nosuch/],
     [{ variant: 'system', init: 'upstart' as never }, /there is no init upstart/],
     [{ variant: 'minbase', init: 'systemd' }, /the variant minbase takes no --init/],
+    [{ variant: 'system', include: ['sysvinit-core'] }, /sysvinit-core is not for a tree whose init is systemd/],
     [{ suite: 'host' }, /--variant=host only/],
     [{ suite: '../x' }, /not the name of a suite/],
     [{ include: ['a'] }, /takes no --include/],
@@ -272,6 +274,18 @@ test('what a killed run left behind is removed by the next', async () => {
   mkdirSync(foreign);
   await bootstrap(options);
   assert.equal(readdirSync(dirname(options.directory)).sort(), [basename(foreign), 'tree'].sort());
+});
+
+only(test, needs('root'))('what somebody else has put beside it is left alone', async () => {
+  const options = request(await repository());
+  const home = dirname(options.directory);
+  const foreign = join(home, `.${basename(options.directory)}.abcdef`);
+  mkdirSync(join(foreign, 'tree'), { recursive: true });
+  writeFileSync(join(foreign, 'owner'), '999999999 1 boot\n');
+  execFileSync('chown', ['-R', '65534', foreign]);
+  symlinkSync('/etc', `${foreign.slice(0, -6)}ghijkl`);
+  await bootstrap(options);
+  assert.is(readdirSync(home).length, 3);
 });
 
 test('cancelled in the middle, it ends soon and leaves nothing', async () => {

@@ -266,4 +266,24 @@ asRoot('who has one id makes a tree that remembers the owners of its files', asy
   assert.equal(readdirSync(home), ['tree.tar']);
 });
 
+asRoot('a file system that remembers nothing is refused before anything is fetched', async () => {
+  const home = temporaryDirectory();
+  const options = request(await repository(BASE), { variant: 'minbase', directory: join(home, 'tree') });
+  execFileSync('mount', ['-t', 'ramfs', 'none', home]);
+  try {
+    for (const path of [home, options.cache as string]) execFileSync('chown', ['-R', '65534:65534', path]);
+    const script = `const {bootstrap} = require('@tsnspawn/rootfs');
+      bootstrap({...${JSON.stringify(options)}, mirror: '/nowhere'}).catch((e) => console.log(e.message + '\\n' + e.hint))`;
+    const as = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+    const said = execFileSync('setpriv', [...as, process.execPath, '-e', script], { encoding: 'utf8' });
+    assert.match(
+      said,
+      /^cannot remember the owner of a file: Operation not supported\nchoose a directory on a file system/,
+    );
+    assert.equal(readdirSync(home), []);
+  } finally {
+    execFileSync('umount', [home]);
+  }
+});
+
 test.run();

@@ -36,6 +36,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
   let transport: Transport | undefined;
   try {
     workspace = Workspace.open(options.directory);
+    if (hasPackages(variant) && ownersHere() === 'remembered') markTree(workspace.tree);
     if (variant === 'host') {
       await makeHostTree(options, workspace.tree);
     } else {
@@ -82,6 +83,10 @@ function checkOptions(options: BootstrapOptions, variant: Variant): void {
     throw invalid(`there is no init ${options.init}`, `inits are ${Object.keys(INITS).join(', ')}`);
   if (options.init !== undefined && variant !== 'system')
     throw invalid(`the variant ${variant} takes no --init`, '--variant=system does');
+  const init = options.init ?? 'systemd';
+  for (const [other, packages] of Object.entries(INITS))
+    if (variant === 'system' && other !== init && options.include?.includes(packages[0]))
+      throw invalid(`${packages[0]} is not for a tree whose init is ${init}`, `make it with --init=${other}`);
   for (const name of options.include ?? [])
     if (!/^[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?$/.test(name))
       throw invalid(`not the name of a package: ${JSON.stringify(name)}`);
@@ -126,7 +131,6 @@ async function makeFromArchive(
   if (variant === 'busybox') {
     await makeBusyboxTree(context, workspace.tree, archives);
   } else {
-    if (context.owners === 'remembered') markTree(workspace.tree);
     await makeDebianTree(context, workspace.tree, archives);
   }
   context.cache.prune(now.getTime());

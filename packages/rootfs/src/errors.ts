@@ -86,6 +86,11 @@ export function reasonOf(error: unknown): string {
   return String(error);
 }
 
+/** A path of a tree for messages: a name of a hostile tree may hold what a terminal obeys. */
+export function printable(path: string): string {
+  return /^[^\p{C}]+$/u.test(path) ? path : JSON.stringify(path);
+}
+
 /** Turn a failure to write below `what` into an error that names it; one that already is readable passes through. */
 export function writeFailure(error: unknown, what: string): BootstrapError {
   if (error instanceof BootstrapError) return error;

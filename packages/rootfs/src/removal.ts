@@ -2,7 +2,7 @@
 // exchanged meanwhile. What the caller owns goes whatever its mode is.
 import * as fs from 'node:fs';
 import { addon } from '@tsnspawn/native';
-import { BootstrapError, errorCode, reasonOf } from './errors';
+import { BootstrapError, errorCode, printable, reasonOf } from './errors';
 
 const { O_DIRECTORY, O_NOFOLLOW, S_IRWXU } = fs.constants;
 /** Linux's O_PATH, which Node does not name. */
@@ -13,7 +13,7 @@ interface Level {
   /** for messages */
   readonly path: string;
   /** how its parent reaches it */
-  readonly entry: string | Buffer;
+  readonly entry: Buffer;
   readonly entries: fs.Dirent<Buffer>[];
 }
 
@@ -23,12 +23,33 @@ interface Level {
  * @throws BootstrapError that names the first thing that stays, and why
  */
 export function removeDirectory(path: string): void {
+  if (fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  let descriptor: number;
+  try {
+    descriptor = fs.openSync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  } catch (error) {
+    throw stays(path, error);
+  }
+  try {
+    removeContents(descriptor, path);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+  attempt(path, () => fs.rmdirSync(path));
+}
+
+/**
+ * Remove what is in a directory; `path` is its name in messages.
+ *
+ * @throws as removeDirectory
+ */
+export function removeContents(directory: number, path: string): void {
   const levels: Level[] = [];
-  const enter = (entry: string | Buffer, shown: string): void => {
+  const enter = (entry: Buffer, shown: string): void => {
     let descriptor: number | undefined;
     try {
       descriptor = fs.openSync(entry, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-      requireSameMount(descriptor, levels[0]?.descriptor, shown);
+      requireSameMount(descriptor, directory, shown);
       levels.push({ descriptor, path: shown, entry, entries: listOf(descriptor) });
     } catch (error) {
       if (descriptor !== undefined) fs.closeSync(descriptor);
@@ -36,13 +57,13 @@ export function removeDirectory(path: string): void {
     }
   };
   try {
-    if (fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
-    enter(path, path);
+    enter(Buffer.from(`/proc/self/fd/${directory}/.`), path);
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       const next = level.entries.pop();
       if (next === undefined) {
-        fs.closeSync((levels.pop() as Level).descriptor);
-        attempt(level.path, () => fs.rmdirSync(level.entry as string));
+        const done = levels.pop() as Level;
+        fs.closeSync(done.descriptor);
+        if (levels.length > 0) attempt(done.path, () => fs.rmdirSync(done.entry));
         continue;
       }
       const entry = Buffer.concat([Buffer.from(`/proc/self/fd/${level.descriptor}/`), next.name]);
@@ -63,13 +84,13 @@ function listOf(directory: number): fs.Dirent<Buffer>[] {
   return fs.readdirSync(place, { withFileTypes: true, encoding: 'buffer' });
 }
 
-function requireSameMount(descriptor: number, root: number | undefined, shown: string): void {
+function requireSameMount(descriptor: number, root: number, shown: string): void {
   const mountOf = (one: number): number => {
     const facts = addon().inspect(one);
     return typeof facts === 'number' ? 0 : facts.mount;
   };
-  if (root === undefined || mountOf(descriptor) === mountOf(root)) return;
-  throw new BootstrapError('WRITE_FAILED', `cannot remove ${shown}: something is mounted there`);
+  if (mountOf(descriptor) === mountOf(root)) return;
+  throw new BootstrapError('WRITE_FAILED', `cannot remove ${printable(shown)}: something is mounted there`);
 }
 
 function attempt(shown: string, act: () => void): void {
@@ -83,5 +104,8 @@ function attempt(shown: string, act: () => void): void {
 function stays(shown: string, error: unknown): BootstrapError {
   if (error instanceof BootstrapError) return error;
   const hint = errorCode(error) === 'EPERM' ? 'it may be immutable: see lsattr(1)' : undefined;
-  return new BootstrapError('WRITE_FAILED', `cannot remove ${shown}: ${reasonOf(error)}`, { path: shown, hint });
+  return new BootstrapError('WRITE_FAILED', `cannot remove ${printable(shown)}: ${reasonOf(error)}`, {
+    path: shown,
+    hint,
+  });
 }

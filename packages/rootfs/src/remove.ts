@@ -6,7 +6,11 @@ import { addon } from '@tsnspawn/native';
 import { mountsIn, REMEMBERED, releaseLock, takeLock } from '@tsnspawn/runtime';
 import { BootstrapError, reasonOf } from './errors';
 import { storeBeside } from './owners/store';
-import { removeDirectory } from './removal';
+import { removeContents } from './removal';
+
+const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
+/** Linux's O_PATH, which Node does not name. */
+const O_PATH = 0x200000;
 
 export interface RemoveOptions {
   readonly directory: string;
@@ -39,12 +43,19 @@ export function removeTree({ directory, force = false }: RemoveOptions): void {
     throw refusal(directory, `something is mounted on ${mounts.join(', ')}`, hint);
   }
   const lock = takeLock({ tree: opened, readOnly: false });
+  // From here on by descriptors: the tree may lie in a directory of somebody else, who may exchange what is there.
+  const parent = fs.openSync(path.dirname(tree), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  const beside = (name: string): string => `/proc/self/fd/${parent}/${path.basename(name)}`;
   try {
     // As root it takes attributes away that keep even root from removing a file.
-    if (process.geteuid?.() === 0) addon().removeDirectory(lock.lockFd, tree);
-    removeDirectory(tree);
-    fs.rmSync(storeBeside(tree), { force: true });
+    if (process.geteuid?.() === 0) addon().removeDirectory(lock.lockFd, beside(tree));
+    removeContents(lock.lockFd, tree);
+    fs.rmSync(beside(storeBeside(tree)), { force: true });
+    if (fs.lstatSync(beside(tree), { throwIfNoEntry: false }) !== undefined) fs.rmdirSync(beside(tree));
+  } catch (error) {
+    throw error instanceof BootstrapError ? error : refusal(directory, reasonOf(error));
   } finally {
+    fs.closeSync(parent);
     releaseLock(lock);
   }
 }

@@ -131,6 +131,9 @@ function removeAbandoned(parent: string, stem: string): void {
   for (const name of fs.readdirSync(parent)) {
     if (!name.startsWith(stem) || name.length !== stem.length + 6) continue;
     const directory = path.join(parent, name);
+    const stat = fs.lstatSync(directory, { throwIfNoEntry: false });
+    // In a directory for all, others may have put something there.
+    if (!stat?.isDirectory() || stat.uid !== process.geteuid?.()) continue;
     const owner = readText(path.join(directory, 'owner'));
     const pid = Number(/^(\d+) /.exec(owner)?.[1] ?? Number.NaN);
     if (Number.isNaN(pid) || owner === ownerText(pid)) continue;

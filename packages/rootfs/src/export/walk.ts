@@ -3,7 +3,7 @@
 import * as fs from 'node:fs';
 import { describeErrno } from '@tsnspawn/core';
 import { addon, type FileFacts } from '@tsnspawn/native';
-import { BootstrapError, errorCode, reasonOf } from '../errors';
+import { BootstrapError, errorCode, printable, reasonOf } from '../errors';
 
 const { O_DIRECTORY, O_NOFOLLOW, S_IFDIR, S_IFMT } = fs.constants;
 /** Linux's O_PATH, which Node does not name. */
@@ -64,10 +64,7 @@ const SLASH = Buffer.from('/');
 
 /** A path of the tree as text for messages. */
 export function shown(path: Buffer): string {
-  if (path.length === 0) return 'the root of the tree';
-  const text = path.toString();
-  // A name of a hostile tree may hold what a terminal obeys.
-  return /^[^\p{C}]+$/u.test(text) ? text : JSON.stringify(text);
+  return path.length === 0 ? 'the root of the tree' : printable(path.toString());
 }
 
 function openEntry(directory: number, name: Buffer, path: Buffer): number | undefined {
