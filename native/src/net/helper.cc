@@ -82,6 +82,8 @@ class Keeper {
 
  private:
   [[noreturn]] void execute(int words, int ready) {
+    // Keys of the caller's terminal are for the launcher, which asks the guest to shut down: until then it has a network.
+    sys::setsid();
     sys::dup3(words, 2, 0);
     sys::dup3(ready, kReport, 0);
     sys::closeOnExecFrom(background_ ? kReport : kReport + 1);
