@@ -20,6 +20,13 @@ long writeMaps(Context& context, long pid, const wire::Step& step) {
   return writeProc(context, pid, "gid_map", context.plan.text(step.s1));
 }
 
+/// Whether there is such a step among the late ones.
+bool hasStep(const Plan& plan, wire::Op op) {
+  for (uint32_t i = 0; i < plan.header().lateCount; i++)
+    if (plan.late()[i].op == op) return true;
+  return false;
+}
+
 /// A process in a new user namespace, which does nothing until it is killed.
 long cloneIdle() {
   long pid = sys::invoke(__NR_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
@@ -88,11 +95,11 @@ long actAs(Context&, const wire::Step& step) {
   return raiseCapabilities();
 }
 
-/// The guest's first process lets the monitor do what only that may: the late steps.
+/// The guest's first process lets the monitor do what only that may: the late steps. A program that is to give it a network finds its
+/// namespaces in /proc, where a process whose credentials have changed shows them to who has CAP_SYS_PTRACE only: it says that it may
+/// be looked at. There is nobody else in the guest yet.
 long awaitMonitor(Context& context, const wire::Step&) {
-  // A program that is to give this process a network finds its namespaces in /proc, where a process whose credentials have changed
-  // shows them to who has CAP_SYS_PTRACE only. There is nobody else in the guest yet.
-  sys::prctl(PR_SET_DUMPABLE, 1);
+  if (hasStep(context.plan, wire::Op::kUserNetwork)) sys::prctl(PR_SET_DUMPABLE, 1);
   GuestReport report{GuestMessage::kAwaiting, 0, 0, {}};
   if (long error = sys::sendMessage(context.toMonitor, &report, sizeof report); error < 0) return error;
   char go;
