@@ -12,6 +12,7 @@ import { OrdinaryUser } from '../support/users';
 
 const REASON = needs('root', 'namespaces', 'command:newuidmap', 'command:setpriv', 'command:unshare', 'command:gcc');
 const it = only(test, REASON);
+const inCgroup = only(test, REASON ?? needs('cgroup2', 'mirror'));
 const scratch = mkdtempSync(join(tmpdir(), 'tsnspawn-refusals-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 chmodSync(scratch, 0o755);
@@ -100,6 +101,22 @@ it('where /sys is partly covered: nothing with the host’s network, and what co
     /\nhint: refused while \/sys\/firmware is covered by other mounts: sudo umount \/sys\/firmware; /,
   );
 });
+
+inCgroup(
+  'where no cgroup namespace can be had: a program runs without a cgroup, and systemd is refused with the reason',
+  () => {
+    const { user, tree } = place();
+    const host = withUsers('echo 0 >/proc/sys/user/max_cgroup_namespaces');
+    const cgroup = user.cgroup();
+    const run = (...args: string[]) => user.tsnspawn(['-q', ...args], { host, cgroup });
+    assert.is(run('-PD', tree, 'true').status, 0);
+    const { status, stderr } = run('-bD', user.tree('bookworm'));
+    assert.is(status, 1);
+    assert.match(stderr, /and the host has no cgroup namespaces\nhint: .*user\.max_cgroup_namespaces above 0\n$/);
+    const said = JSON.parse(user.tsnspawn(['doctor', '--json'], { host, cgroup }).stdout);
+    assert.is(said.checks.cgroup.detail, 'user.max_cgroup_namespaces is 0');
+  },
+);
 
 it('where seccomp is forbidden to a guest with one id: that owners cannot be emulated', () => {
   const { user, tree } = place();

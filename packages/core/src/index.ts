@@ -30,6 +30,7 @@ export { RESOLV_CONF_MODES, TIMEZONE_MODES } from './values/host';
 export { compareVersions, newestVersion } from './versions';
 export { view } from './view';
 export { MOST_CREDENTIAL_BYTES, MOST_CREDENTIALS_BYTES } from './view/credentials';
+export { delegationCommand } from './view/delegation';
 export { deviceOptions } from './view/image';
 export { JOURNALS } from './view/journal';
 export type * from './view/model';

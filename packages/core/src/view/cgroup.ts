@@ -84,7 +84,9 @@ function missing(what: string, host: HostFacts, kind: 'unified' | 'legacy', hint
   const there =
     kind === 'legacy' ? cgroup.v1.some(({ name }) => name === 'name=systemd') : cgroup.unifiedMount !== undefined;
   if (cgroup.namespace === false) {
-    return new CgroupError(`${what}, and the host has no cgroup namespaces`, { hint: 'they need Linux 4.6 or newer' });
+    return new CgroupError(`${what}, and the host has no cgroup namespaces`, {
+      hint: 'they need Linux 4.6 or newer, and user.max_cgroup_namespaces above 0',
+    });
   }
   if (rootless === undefined || !there)
     return new CgroupError(`${what}, and the host has none that can be written`, { hint });

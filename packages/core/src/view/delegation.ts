@@ -14,15 +14,23 @@ export function delegationHint(
   controllers: readonly Controller[] = [],
   kind: 'unified' | 'legacy' = 'unified',
 ): string {
-  const { cgroup } = host;
   if (host.systemd === true) return unitHint(host);
+  const command = delegationCommand(host, controllers, kind);
+  return command === undefined ? mountHint(host.cgroup) : `in the shell that starts tsnspawn: ${command}`;
+}
+
+/** The command of such a line, for a host that no systemd manages; undefined where the hierarchy cannot be written at all. */
+export function delegationCommand(
+  host: HostFacts,
+  controllers: readonly Controller[] = [],
+  kind: 'unified' | 'legacy' = 'unified',
+): string | undefined {
   const lines =
     kind === 'legacy'
       ? legacyLines(host, ['name=systemd'])
       : [...legacyLines(host, controllers.map(legacyName)), ...unifiedLines(host, controllers)];
-  if (lines.length === 0) return mountHint(cgroup);
   // the shell's own number: the caller's shell puts it in, and what it starts from then on is there too
-  return `in the shell that starts tsnspawn: sudo sh -c "${lines.join(' && ')}"`;
+  return lines.length === 0 ? undefined : `sudo sh -c "${lines.join(' && ')}"`;
 }
 
 /** A unit of the user's own systemd is delegated to the user as a whole. */

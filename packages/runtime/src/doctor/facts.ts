@@ -14,7 +14,15 @@ import {
 } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { CAPABILITIES, type HostFacts, type Mount, mountAt, parseMountinfo, type UserMaps } from '@tsnspawn/core';
+import {
+  CAPABILITIES,
+  delegationCommand,
+  type HostFacts,
+  type Mount,
+  mountAt,
+  parseMountinfo,
+  type UserMaps,
+} from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
 import { linkTarget, probeHost } from '../probe/host';
 import { INITIAL_USER_NAMESPACE, program } from '../probe/rootless';
@@ -39,10 +47,11 @@ const PATIENCE = 5_000;
 
 /** Everything about this caller on this host, and about a directory, whose path is absolute and has no links. */
 export async function gatherFacts(directory: string): Promise<DoctorFacts> {
-  const { rootless } = probeHost();
+  const host = probeHost();
+  const { rootless } = host;
   const trials = runTrials(directory, rootless === undefined);
   const map = trials.user === 'OK' ? await tryMapsOf(rootless?.maps) : undefined;
-  return readFacts(directory, { trials, ...(map === undefined ? {} : { map }), userManager: userManager() });
+  return readFacts(directory, { trials, ...(map === undefined ? {} : { map }), userManager: userManager(host) });
 }
 
 /** What was tried, and not only read. */
@@ -67,13 +76,8 @@ export function readFacts(directory: string, { userManager, ...tried }: Tried): 
     sysctl: Object.fromEntries(SYSCTLS.map((name) => [name, text(`/proc/sys/${name}`)?.trim()])),
     selinux: host.selinuxMount !== undefined && text(join(host.selinuxMount, 'enforce'))?.trim() === '1',
     mounts,
-    cgroup: cgroupFacts(host),
-    systemd: {
-      booted: host.systemd === true,
-      userManager,
-      runtimeDirectory: process.env.XDG_RUNTIME_DIR,
-      hasRuntimeDirectory: existsSync(`/run/user/${caller.uid}`),
-    },
+    cgroup: { ...cgroupFacts(host), delegation: delegationCommand(host) },
+    systemd: { booted: host.systemd === true, userManager },
     programs: Object.fromEntries(PROGRAMS.map((name) => [name, program(name)])),
     tun: host.devices.tun !== undefined ? 'open' : existsSync('/dev/net/tun') ? 'denied' : 'missing',
     place: {
@@ -195,11 +199,13 @@ function refusalOf(path: string): string | undefined {
 }
 
 /** Why the caller's own systemd does not answer, or nothing when it does. */
-function userManager(): string | undefined {
+function userManager(host: HostFacts): string | undefined {
   const busctl = program('busctl');
   if (busctl === undefined) return 'busctl is not installed';
+  if (host.userManager === undefined) return 'it does not run';
+  const address = `--address=unix:path=${join(host.userManager, 'bus')}`;
   const peer = ['org.freedesktop.systemd1', '/org/freedesktop/systemd1', 'org.freedesktop.DBus.Peer', 'Ping'];
-  const { status, error, stderr } = spawnSync(busctl, ['--user', '--timeout=3', '--quiet', 'call', ...peer], {
+  const { status, error, stderr } = spawnSync(busctl, [address, '--timeout=3', '--quiet', 'call', ...peer], {
     encoding: 'utf8',
     timeout: PATIENCE,
     killSignal: 'SIGKILL',

@@ -74,16 +74,14 @@ export interface DoctorFacts {
     /** why no cgroup can be made in it, or processes not moved there; undefined: they can */
     readonly refusal?: string | undefined;
     readonly controllers: readonly string[];
+    /** what root has to type for the caller to get one, where no systemd manages the host */
+    readonly delegation?: string | undefined;
   };
   readonly systemd: {
     /** it manages this host: sd_booted(3) */
     readonly booted: boolean;
     /** why the caller's own manager does not answer; undefined: it does */
     readonly userManager?: string | undefined;
-    /** $XDG_RUNTIME_DIR */
-    readonly runtimeDirectory?: string | undefined;
-    /** /run/user/UID is there */
-    readonly hasRuntimeDirectory: boolean;
   };
   /** paths of programs, by their names */
   readonly programs: { readonly [name: string]: string | undefined };

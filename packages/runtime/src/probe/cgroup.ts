@@ -4,6 +4,7 @@
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CgroupFacts, CgroupHierarchy, CgroupObstacle } from '@tsnspawn/core';
+import { addon } from '@tsnspawn/native';
 import { linkTarget } from './host';
 import type { Mount } from './mountinfo';
 
@@ -44,9 +45,17 @@ export function probeCgroups(membership: string, mounts: readonly Mount[], root 
   return {
     kind,
     v1,
-    namespace: linkTarget('/proc/self/ns/cgroup') !== undefined,
+    namespace: hasNamespaces(),
     ...(unified === undefined ? {} : unifiedFacts(unified, place)),
   };
+}
+
+/** Whether cgroup namespaces can be made: namespaces(7), and the limit that a host may have set to nothing. */
+function hasNamespaces(): boolean {
+  return (
+    linkTarget('/proc/self/ns/cgroup') !== undefined &&
+    addon().readText('/proc/sys/user/max_cgroup_namespaces')?.trim() !== '0'
+  );
 }
 
 function unifiedFacts(mount: Mount, { path, obstacle }: Place): Partial<CgroupFacts> {

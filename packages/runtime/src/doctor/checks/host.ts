@@ -67,7 +67,7 @@ const cgroup: Check = {
   key: 'cgroup',
   question: 'is a cgroup writable',
   look: (facts) => {
-    const { cgroup, systemd, trials } = facts;
+    const { cgroup, systemd, trials, caller } = facts;
     if (trials.cgroups === undefined) return untried('mounts');
     const namespace = trials.cgroups === 'OK' ? '' : `; no cgroup namespace: ${reason(facts, 'cgroups')}`;
     if (cgroup.refusal === undefined && namespace === '') {
@@ -95,7 +95,7 @@ const cgroup: Check = {
     }
     if (cgroup.refusal === undefined) return { answer: 'no', detail: `${cgroup.path}${namespace}`, cost: NO_CGROUP };
     const detail = `${cgroup.path ?? 'none'}: ${cgroup.refusal}${namespace}`;
-    if (systemd.userManager === undefined && namespace === '') {
+    if (systemd.userManager === undefined && caller.uid !== 0 && namespace === '') {
       return { answer: 'yes', detail: `${detail}; the caller’s systemd makes a scope with one` };
     }
     return { answer: 'no', detail, cost: NO_CGROUP, mend: cgroupMend(facts) };
@@ -109,17 +109,14 @@ function delegation(facts: DoctorFacts): string[] {
 }
 
 function cgroupMend(facts: DoctorFacts): string[] {
-  const { cgroup, systemd, caller, container } = facts;
+  const { cgroup, systemd, container } = facts;
   if (systemd.booted) return [];
   if (cgroup.path === undefined) {
     return [asRoot(facts, 'sh -c "mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup"')];
   }
   if (container === 'docker' || container === 'podman')
     return [`${container} run --cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw ...`];
-  const own = `${cgroup.path.replace(/\/$/, '')}/${caller.name ?? caller.uid}`;
-  return [
-    `${asRoot(facts, `mkdir ${own}`)} && ${asRoot(facts, `chown -R ${caller.uid}:${caller.gid} ${own}`)} && echo $$ | ${asRoot(facts, `tee ${own}/cgroup.procs`)}`,
-  ];
+  return cgroup.delegation === undefined ? [] : [cgroup.delegation];
 }
 
 const userManager: Check = {
@@ -128,18 +125,13 @@ const userManager: Check = {
   look: (facts) => {
     const { systemd, caller, ids } = facts;
     if (ids.kind === 'root' || !systemd.booted) return undefined;
-    if (systemd.userManager === undefined) return { answer: 'yes', detail: 'busctl --user' };
-    const cost = 'no scope with a cgroup of its own for a guest';
-    const user = caller.name ?? String(caller.uid);
-    if (systemd.runtimeDirectory === undefined && systemd.hasRuntimeDirectory) {
-      return {
-        answer: 'no',
-        detail: 'XDG_RUNTIME_DIR is not set',
-        cost,
-        mend: [`export XDG_RUNTIME_DIR=/run/user/${caller.uid}`],
-      };
-    }
-    return { answer: 'no', detail: systemd.userManager, cost, mend: [asRoot(facts, `loginctl enable-linger ${user}`)] };
+    if (systemd.userManager === undefined) return { answer: 'yes', detail: 'it does' };
+    return {
+      answer: 'no',
+      detail: systemd.userManager,
+      cost: 'no scope with a cgroup of its own for a guest',
+      mend: [asRoot(facts, `loginctl enable-linger ${caller.name ?? caller.uid}`)],
+    };
   },
 };
 
