@@ -20,10 +20,11 @@ import { basename, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commandLine, monitorBelow, processes } from '../support/footprint';
-import { eventually, type Running } from '../support/launcher';
+import { eventually, type Running, TSNSPAWN } from '../support/launcher';
 import { withRunning } from '../support/machines';
 import { needs, only } from '../support/needs';
 import { cable, Network, wireDirectory } from '../support/network';
+import { ownTree } from '../support/trees';
 import { OrdinaryUser } from '../support/users';
 
 const REASON = needs(
@@ -398,6 +399,26 @@ for (const kind of KINDS) {
     }),
   );
 }
+
+each('root of a container that lacks CAP_SYS_ADMIN has it too', async (_, { host }) => {
+  const tree = ownTree('busybox');
+  copyFileSync(users().wire, join(tree, 'bin/wire'));
+  const words = [
+    'setpriv',
+    '--bounding-set=-sys_admin,-net_admin',
+    '--',
+    TSNSPAWN,
+    '-qPD',
+    tree,
+    '-n',
+    '-p',
+    '8080:80',
+  ];
+  await withRunning(host.start([...words, 'wire', 'serve', '80']), async (machine) => {
+    await machine.until(/serving/);
+    assert.ok(ask(host, 'tcp', HOST, 8080));
+  });
+});
 
 it('root of a user namespace that has a network of its own makes cables there, and joins other ones', () => {
   const { user, tree } = users();
