@@ -266,7 +266,13 @@ function saidBy(text: string): string | undefined {
 }
 
 /** Steps that make one: ENOSPC is no matter of disks there. */
-const NAMESPACES: readonly FailedStep['op'][] = ['clone', 'unshareCgroup', 'unshareMounts', 'userNamespace'];
+const NAMESPACES: readonly FailedStep['op'][] = [
+  'clone',
+  'unshareCgroup',
+  'unshareMounts',
+  'userNamespace',
+  'userNetwork',
+];
 
 /** Who is not root is refused before the first step: it is not the caller's rights that are missing. */
 function inAnotherContainer(what: string): string {
