@@ -123,6 +123,15 @@ it('a process on another side of a socket is known by its ids and its process id
   assert.match(sh(script), /^up\n1000 1000 same\n$/);
 });
 
+it('who has left a socket is not taken for root', () => {
+  const server =
+    'use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un("/tmp/s")); chmod 0777, "/tmp/s"; listen(S, 5);';
+  const client =
+    'use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); $> = $ARGV[0]; connect(S, sockaddr_un("/tmp/s")) or die;';
+  const script = `perl -e '${server} for (0, 1000) { system("perl", "-e", q(${client}), $_); accept(C, S); print((unpack "l3", getsockopt(C, SOL_SOCKET, 17))[1], "\\n"); }'`;
+  assert.is(sh(script), '0\n1000\n');
+});
+
 it('credentials that a user sends along with a message are taken', () => {
   assert.is(sh(`setpriv --reuid=ann --regid=ann --init-groups ${guest().install('credentials')}`), 'sent\n');
 });

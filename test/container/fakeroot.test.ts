@@ -170,8 +170,9 @@ it('paths relative to directories, descriptors and links of procfs mean what the
     cd /srv; mkdir -p rel/below; touch rel/below/file; cd rel; chown 1 below/file; cd below; chown :1 file; chown 2 ../below
     stat -c %u:%g file ../below /srv/rel/below/./file
     exec 7<file; chown 3 /proc/self/fd/7; chown :3 /dev/fd/7; stat -Lc %u:%g /proc/self/fd/7 file /dev/fd/7
-    ln -s /srv/rel/below/file /srv/abs; chown 4 /srv/abs; stat -c %u file; perl -e 'chown(5, 5, *STDIN); print((stat(STDIN))[4], "\n")' <file`;
-  assert.is(sh(script), '1:1\n2:0\n1:1\n3:3\n3:3\n3:3\n4\n5\n');
+    ln -s /srv/rel/below/file /srv/abs; chown 4 /srv/abs; stat -c %u file; chown 6 /dev/stdin <file; stat -Lc %u /dev/stdin <file; stat -c %F /dev/stdin
+    perl -e 'chown(5, 5, *STDIN); print((stat(STDIN))[4], "\n")' <file`;
+  assert.is(sh(script), '1:1\n2:0\n1:1\n3:3\n3:3\n3:3\n4\n6\nsymbolic link\n5\n');
 });
 
 it('inside of a chroot and of a mount namespace the same holds', () => {

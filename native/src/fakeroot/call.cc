@@ -13,6 +13,14 @@ const char* behindSelf(const char* text, const char* way) {
   return *text == '/' ? text + 1 : nullptr;
 }
 
+/// The descriptor that a link in /dev is for, or -1: those lead to /proc/self as well.
+int standardStream(const char* text) {
+  constexpr const char* kNames[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+  for (int fd = 0; fd < 3; fd++)
+    if (sys::equal(text, kNames[fd])) return fd;
+  return -1;
+}
+
 }  // namespace
 
 bool Call::read(uint64_t from, void* to, size_t n) const {
@@ -58,7 +66,7 @@ void Call::leaveRoot() {
   entered_ = false;
 }
 
-long Call::pathTo(int directory, const char* text, Path& path) const {
+long Call::pathTo(int directory, const char* text, bool follow, Path& path) const {
   if (*text == '/') {
     // "self" would be this process.
     const char* rest = behindSelf(text, "/proc/self");
@@ -68,6 +76,9 @@ long Call::pathTo(int directory, const char* text, Path& path) const {
     } else if ((rest = behindSelf(text, "/dev/fd"))) {
       addProc(path, "fd/");
       path.add(rest);
+    } else if (int standard = follow ? standardStream(text) : -1; standard >= 0) {
+      addProc(path, "fd/");
+      path.add(static_cast<int64_t>(standard));
     } else {
       addProc(path, "root");
       path.add(text);

@@ -50,8 +50,9 @@ class Call {
   /// When this process has been elsewhere meanwhile.
   bool enterAgain() { return entered_ = false, enterRoot(); }
 
-  /// Turns a path argument into one that means the same here; an empty one is the directory itself. 0 or -errno.
-  long pathTo(int directory, const char* text, Path& path) const;
+  /// Turns a path argument into one that means the same here; an empty one is the directory itself. `follow`: a link at its end
+  /// is. 0 or -errno.
+  long pathTo(int directory, const char* text, bool follow, Path& path) const;
   /// Adds "TID/NAME" for a file in the process's directory of procfs.
   void addProc(Path& path, const char* name) const { path.add(thread).add("/").add(name); }
   /// A line of /proc/TID/status as a number of this base; -1 where it is not there.

@@ -50,7 +50,7 @@ long find(Call& call, Base base, const char* text, Place& place) {
   Path path;
   if (base.own && *above != '/')
     path.add(linkTo(base.fd).c_str()).add("/").add(above);
-  else if (long error = call.pathTo(base.fd, above, path); error < 0)
+  else if (long error = call.pathTo(base.fd, above, true, path); error < 0)
     return error;
   if (path.full()) return -ENAMETOOLONG;
   if (!call.enterRoot()) return -ESRCH;
@@ -101,7 +101,7 @@ Answer makeName(Call& call, int directory, uint64_t address, bool always, Make m
 Answer openUnnamed(Call& call, int directory, const char* text, int flags, unsigned mode) {
   Path path;
   Owner owner;
-  if (call.pathTo(directory, text, path) < 0 || !call.enterRoot()) return Answer::proceed();
+  if (call.pathTo(directory, text, true, path) < 0 || !call.enterRoot()) return Answer::proceed();
   sys::UniqueFd above(sys::open(path.c_str(), O_PATH | O_DIRECTORY));
   if (!above.ok() || ownerIn(call, above.get(), owner) < 0 || owner.isRoot() || !call.isValid())
     return Answer::proceed();

@@ -8,9 +8,9 @@ long File::open(Call& call, int directory, uint64_t address, int atFlags) {
   bool itself = !*text;
   if (itself && !(atFlags & AT_EMPTY_PATH)) return -ENOENT;
   Path path;
-  if (long error = call.pathTo(directory, text, path); error < 0) return error;
-  if (!itself && !call.enterRoot()) return -ESRCH;
   bool follow = itself || !(atFlags & AT_SYMLINK_NOFOLLOW);
+  if (long error = call.pathTo(directory, text, follow, path); error < 0) return error;
+  if (!itself && !call.enterRoot()) return -ESRCH;
   fd.reset(sys::open(path.c_str(), O_PATH | (follow ? 0 : O_NOFOLLOW)));
   if (!fd.ok()) return fd.error();
   return sys::fstatx(fd.get(), kOwnerMask, &info);

@@ -8,6 +8,11 @@ namespace fakeroot {
 namespace {
 
 constexpr uint32_t kMostRows = 1 << 16, kMostGroups = 1 << 22, kIndexSize = kMostRows * 2;
+constexpr uint32_t kMostNotes = 1 << 12;
+/// Who is gone and was not taken down.
+constexpr uint32_t kNobody = 65534;
+constexpr Identity kStranger{
+    {kNobody, kNobody, kNobody, kNobody}, {kNobody, kNobody, kNobody, kNobody}, 0, nullptr, false, false};
 /// The upper half of a token: no limit that anyone means.
 constexpr uint64_t kMark = 0x66616b65ull << 32;
 constexpr uint64_t kInfinity = ~0ull;
@@ -31,7 +36,8 @@ bool Identities::start() {
   rows_ = static_cast<Identity*>(reserve(kMostRows * sizeof *rows_));
   groups_ = static_cast<uint32_t*>(reserve(kMostGroups * sizeof *groups_));
   index_ = static_cast<uint32_t*>(reserve(kIndexSize * sizeof *index_));
-  if (!rows_ || !groups_ || !index_) return false;
+  notes_ = static_cast<Note*>(reserve(kMostNotes * sizeof *notes_));
+  if (!rows_ || !groups_ || !index_ || !notes_) return false;
   rows_[0].groups = groups_;  // root, whom every process is that has no token
   count_ = 1;
   return true;
@@ -42,6 +48,14 @@ const Identity& Identities::of(long thread) const {
   if (sys::prlimit(thread, kTokenLimit, nullptr, &limit) < 0) return rows_[0];
   uint64_t row = limit.rlim_cur ^ kMark;
   return rows_[row < count_ ? row : 0];
+}
+
+void Identities::note(long process) { notes_[static_cast<uint64_t>(process) % kMostNotes] = {process, &of(process)}; }
+
+const Identity& Identities::ofPast(long process) const {
+  if (sys::kill(process, 0) == 0) return of(process);
+  const Note& note = notes_[static_cast<uint64_t>(process) % kMostNotes];
+  return note.process == process ? *note.identity : kStranger;
 }
 
 long Identities::give(long thread, const Identity& identity) {

@@ -43,8 +43,17 @@ class Identities {
   const Identity& of(long thread) const;
   /// Gives it to a process. 0 or -errno.
   long give(long thread, const Identity& identity);
+  /// Takes down who a process is, for when it is gone and somebody asks who it was: the other end of a socket that it has left.
+  void note(long process);
+  /// That of a process that may be gone.
+  const Identity& ofPast(long process) const;
 
  private:
+  struct Note {
+    long process;
+    const Identity* identity;
+  };
+
   /// The number of its row, or -1 when the table is full.
   long rowOf(const Identity& identity);
 
@@ -54,6 +63,7 @@ class Identities {
   uint32_t groupsUsed_ = 0;
   /// Rows by their hash.
   uint32_t* index_ = nullptr;
+  Note* notes_ = nullptr;
 };
 
 // What Linux makes of the calls: credentials(7), setresuid(2) and their like. Each returns 0 or -errno. kNoId: as it is.

@@ -104,9 +104,9 @@ Answer showFile(Call& call, unsigned form) {
   bool itself = !*text;
   if (itself && !(arguments.flags & AT_EMPTY_PATH)) return Answer::proceed();
   Path path;
-  if (call.pathTo(arguments.directory, text, path) < 0) return Answer::proceed();
   // A descriptor is reached through a link of procfs, which has to be followed.
   bool follow = itself || !(arguments.flags & AT_SYMLINK_NOFOLLOW);
+  if (call.pathTo(arguments.directory, text, follow, path) < 0) return Answer::proceed();
   int flags = (arguments.flags & ~AT_EMPTY_PATH & ~AT_SYMLINK_NOFOLLOW) | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
   if (!itself && !call.enterRoot()) return Answer::proceed();
   struct statx info;

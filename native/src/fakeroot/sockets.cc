@@ -43,6 +43,14 @@ int numberFor(const Call& call, long process) {
 
 }  // namespace
 
+/// connect(2) of a local socket: the other end may ask about this process when it is gone.
+Answer noteConnection(Call& call, unsigned) {
+  uint16_t family;
+  if (call.read(call.argument(1), &family, sizeof family) && family == AF_UNIX)
+    call.state.identities.note(call.group());
+  return Answer::proceed();
+}
+
 /// getsockopt(2) SO_PEERCRED and SO_PEERGROUPS.
 Answer showPeer(Call& call, unsigned) {
   if (call.number(1) != SOL_SOCKET) return Answer::proceed();
@@ -53,7 +61,7 @@ Answer showPeer(Call& call, unsigned) {
   if (sys::invoke(__NR_getsockopt, socket.get(), SOL_SOCKET, kPeerCredentials, &peer, &size) < 0 ||
       size != sizeof peer || peer.pid <= 0)
     return Answer::proceed();
-  const Identity& identity = call.state.identities.of(peer.pid);
+  const Identity& identity = call.state.identities.ofPast(peer.pid);
   uint32_t room;
   if (!call.read(call.argument(4), &room, sizeof room) || !call.isValid()) return Answer::proceed();
   if (call.number(2) == static_cast<int>(kPeerGroups)) {

@@ -91,6 +91,7 @@ Answer setNamed(Call&, unsigned);
 // sockets.cc
 Answer sendCredentials(Call&, unsigned);
 Answer showPeer(Call&, unsigned);
+Answer noteConnection(Call&, unsigned);
 // mounts.cc
 Answer mountFor(Call&, unsigned);
 Answer configureFor(Call&, unsigned);

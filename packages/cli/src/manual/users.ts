@@ -6,7 +6,7 @@ Puts the container into a user namespace: its root is an ordinary user of the ho
 
 \`yes\`, also the meaning of the option without a value: 65536 ids from the owner of the tree's root on, who must be the first of a range, user and group alike. \`pick\`: the range that the tree already belongs to, where it is free, else a free range that is derived from the machine's name; free is what no user of the host has, and none may map by subuid(5) or subgid(5). \`identity\`: the ids stay what they are on the host, but the capabilities count for nothing outside. \`managed\`, a range from systemd-nsresourced, is understood and refused. \`no\`: no user namespace, the default.
 
-*BASE*: 65536 ids from this one on; \`:SIZE\` another number of them. 0 and 1 are taken for ids here, not for \`no\` and \`yes\`.`,
+*BASE*: 65536 ids from this one on; \`:SIZE\` another number of them. With \`:1\` the container has root only, and users and owners are emulated and remembered. 0 and 1 are taken for ids here, not for \`no\` and \`yes\`.`,
 
   U: `
 \`--private-users=pick\` together with \`--private-users-ownership=auto\`, on a kernel that has user namespaces; on others nothing.`,
