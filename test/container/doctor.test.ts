@@ -214,6 +214,28 @@ it('root that has no more than its ids writes its own maps, and has to have the 
   assert.match(stderr, /\nhint: made one, but root of the namespace around needs CAP_SETFCAP/);
 });
 
+it('a directory that the caller may not enter is not asked about, and one that is gone is told', () => {
+  const { user } = person(true);
+  const { status, stdout } = user.tsnspawn(['doctor', '--json'], { cwd: '/root' });
+  assert.equal([status, JSON.parse(stdout).mode], [0, 'user']);
+  const words = user.command.map((word) => `'${word}'`).join(' ');
+  const gone = user.run(['sh', '-c', `mkdir gone; cd gone; rmdir ../gone; exec ${words} doctor`]);
+  assert.equal(
+    [gone.status, gone.stderr],
+    [1, 'tsnspawn: the working directory has been removed\nhint: cd to one that is there\n'],
+  );
+});
+
+it('in a directory that others can write to it makes none: they might lead it astray', () => {
+  const { user } = person(true);
+  const detail = (said: string): string => JSON.parse(said).checks.overlay.detail;
+  const tried = /the writable layer in memory, and on \w+ here$/;
+  assert.match(detail(user.tsnspawn(['doctor', '--json']).stdout), tried);
+  assert.match(detail(tsnspawn(['doctor', '--json', user.home]).stdout), /not tried on the disk/);
+  user.run(['mkdir', '-m', '777', 'open']);
+  assert.match(detail(user.tsnspawn(['doctor', '--json', 'open']).stdout), /not tried on the disk/);
+});
+
 it('nothing of what was tried stays', () => {
   const { user } = person(true);
   const before = [hostMounts(), readdirSync(user.home).sort()];

@@ -1,6 +1,7 @@
 // What this host lets this caller do, found by trying, with what it costs and what would mend it.
 
-import { realpathSync } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
+import { TsnspawnError } from '@tsnspawn/core';
 import { HOST } from './checks/host';
 import { MOUNTS } from './checks/mounts';
 import { NAMESPACES } from './checks/namespaces';
@@ -32,7 +33,19 @@ export function diagnosisOf(facts: DoctorFacts): Diagnosis {
  */
 export async function diagnose(directory: string | undefined): Promise<Diagnosis> {
   const tree = directory === undefined ? undefined : lookAtTree(directory);
-  const facts = await gatherFacts(tree?.path ?? realpathSync(process.cwd()));
+  const facts = await gatherFacts(tree?.path ?? workingDirectory());
   const diagnosis = diagnosisOf(facts);
   return tree === undefined ? diagnosis : { ...diagnosis, tree: judgeTree(tree, facts) };
+}
+
+/** Where the caller is, or the root where that is no place for the caller. */
+function workingDirectory(): string {
+  try {
+    const directory = realpathSync(process.cwd());
+    accessSync(directory, constants.R_OK | constants.X_OK);
+    return directory;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return '/';
+    throw new TsnspawnError('the working directory has been removed', { hint: 'cd to one that is there' });
+  }
 }

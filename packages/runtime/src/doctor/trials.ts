@@ -1,7 +1,7 @@
 // tsnspawn-trials (native/src/tools/trials): what the kernel lets this user do, found by doing it.
 
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, constants, fstatSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describeErrno, TsnspawnError } from '@tsnspawn/core';
 import { builtFile } from '@tsnspawn/native';
@@ -39,12 +39,18 @@ export function parseTrials(text: string): Trials {
  * @throws TsnspawnError when the program cannot be run
  */
 export function runTrials(directory: string, asRoot: boolean): Trials {
-  const layers = layersIn(directory);
+  // by its descriptor from here on: whoever may rename it must not lead what is made in it elsewhere
+  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    const args = [...(asRoot ? ['--root'] : []), ...(layers === undefined ? [] : [basename(layers)])];
-    return parseTrials(run(args, directory).stdout);
+    const layers = isOwn(fd) ? layersIn(`/proc/self/fd/${fd}`) : undefined;
+    try {
+      const args = [...(asRoot ? ['--root'] : []), ...(layers === undefined ? [] : [basename(layers)])];
+      return parseTrials(run(args, `/proc/self/fd/${fd}`).stdout);
+    } finally {
+      if (layers !== undefined) rmSync(layers, { recursive: true, force: true });
+    }
   } finally {
-    if (layers !== undefined) rmSync(layers, { recursive: true, force: true });
+    closeSync(fd);
   }
 }
 
@@ -57,6 +63,12 @@ function run(args: readonly string[], cwd: string): SpawnSyncReturns<string> {
   return result;
 }
 
+/** Whether nobody else can put anything into the directory, or take it away there. */
+function isOwn(fd: number): boolean {
+  const { uid, mode } = fstatSync(fd);
+  return uid === process.geteuid?.() && (mode & 0o022) === 0;
+}
+
 /** The layers of an overlay, in the directory itself: whether they can lie there depends on its file system. */
 function layersIn(directory: string): string | undefined {
   try {
@@ -64,7 +76,7 @@ function layersIn(directory: string): string | undefined {
     for (const name of ['l', 'u', 'w']) mkdirSync(join(layers, name));
     return layers;
   } catch {
-    return undefined; // not ours to write to: the trial is left out
+    return undefined; // a file system that is read-only or full: the trial is left out
   }
 }
 

@@ -69,7 +69,7 @@ const overlay: Check = {
     if (trials.overlay === 'OK' && (trials.overlayOnDisk ?? 'OK') === 'OK') {
       const where =
         trials.overlayOnDisk === undefined
-          ? 'in memory; nothing can be written here'
+          ? 'in memory; not tried on the disk, in a directory that others can write to'
           : `in memory, and on ${place.fs} here`;
       return { answer: 'yes', detail: `by the kernel, the writable layer ${where}` };
     }
