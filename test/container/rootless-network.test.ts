@@ -346,17 +346,20 @@ each('when the program dies the guest goes on, and the launcher says that its ne
 });
 
 each('what goes wrong with the program is told in its words, and nothing is started', async (kind, place) => {
-  const script = '#!/bin/sh\\necho "it rains" >&2\\nexit 3';
   const file = '/mnt/program';
-  const write = `mount -t tmpfs none /mnt; printf '${script}' > ${file}; chmod 755 ${file}`;
-  place.host.run(`${write}; mount --bind ${file} $(command -v ${kind})`);
-  const { status, output } = await said(place.start('-qPD', users().tree, '-n', 'echo', 'started'));
-  assert.match(
-    output,
-    new RegExp(`^tsnspawn: --network-veth: cannot connect the container through \\S+/${kind}: it rains\n`),
+  place.host.run(
+    `mount -t tmpfs none /mnt; touch ${file}; chmod 755 ${file}; mount --bind ${file} $(command -v ${kind})`,
   );
-  assert.not.match(output, /started/);
-  assert.is(status, 1);
+  for (const [content, words] of [
+    ['#!/bin/sh\\necho "it rains" >&2\\nexit 3', 'it rains'],
+    ['no program', 'it cannot be executed'],
+  ]) {
+    place.host.run(`printf '${content}' > ${file}`);
+    const { status, output } = await said(place.start('-qPD', users().tree, '-n', 'echo', 'started'));
+    const message = `tsnspawn: --network-veth: cannot connect the container through \\S+/${kind}: ${words}\n`;
+    assert.match(output, new RegExp(`^${message}$`));
+    assert.is(status, 1);
+  }
   await nothingRuns();
 });
 

@@ -90,8 +90,10 @@ class Keeper {
     // Not only for its own sake: pasta does not start where SIGPIPE is ignored, as Node does.
     sys::resetSignals();
     const char* env[] = {nullptr};
-    long error = sys::execve(argv_[0], argv_, env);
-    sys::exit(static_cast<int>(-error));
+    sys::execve(argv_[0], argv_, env);
+    constexpr const char* kWords = "it cannot be executed\n";
+    sys::writeAll(2, kWords, strlen(kWords));
+    sys::exit(1);
   }
 
   void reap(int words) {
