@@ -28,6 +28,7 @@
 #include "addon/files-binding.hh"
 #include "addon/ids.hh"
 #include "addon/image-binding.hh"
+#include "addon/limits.hh"
 #include "addon/lock.hh"
 #include "addon/machine-binding.hh"
 #include "addon/tree.hh"
@@ -128,7 +129,7 @@ Napi::Value readBeside(const Napi::CallbackInfo& info) {
   std::string directory = encoded(info[0]), name = encoded(info[1]);
   int fd;
   if (info[3].ToBoolean()) {
-    int beside = open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int beside = openPlace(AT_FDCWD, directory.c_str(), O_DIRECTORY);
     fd = beside < 0 ? -1 : openat(beside, name.c_str(), kFlags | O_NOFOLLOW);
     if (fd < 0) fd = -errno;
     if (fd == -ELOOP && (fd = openInTree(beside, name, kFlags)) == -ENOENT) fd = -EXDEV;
@@ -255,7 +256,7 @@ Napi::Value limits(const Napi::CallbackInfo& info) {
   };
   for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
     rlimit64 limit;
-    if (prlimit64(info[0].ToNumber(), static_cast<__rlimit_resource>(resource), nullptr, &limit) < 0) break;
+    if (limitsOfProcess(info[0].ToNumber(), resource, &limit) < 0) break;
     add(limit.rlim_cur);
     add(limit.rlim_max);
   }

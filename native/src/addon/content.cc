@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "addon/tree.hh"
+
 namespace {
 
 constexpr timeval kPatience{10, 0};
@@ -39,7 +41,7 @@ Content readFile(const std::string& path, size_t most) {
 }
 
 Content readSocket(const std::string& path, size_t most) {
-  int place = open(path.c_str(), O_PATH | O_CLOEXEC);
+  int place = openPlace(AT_FDCWD, path.c_str(), 0);
   if (place < 0) return failed();
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};

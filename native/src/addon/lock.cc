@@ -13,12 +13,15 @@ namespace {
 
 constexpr const char* kLocks = "/run/systemd/nspawn/locks";
 
-/// A lock of the open file, which the monitor's copy of the descriptor keeps (fcntl(2), open file description locks).
+/// A lock of the open file, which the monitor's copy of the descriptor keeps (fcntl(2), open file description locks). Before Linux 3.15,
+/// where no systemd-nspawn can be that would look for one, it is one of flock(2).
 int setLock(int fd, short type) {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
-  return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
+  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
+  if (errno != EINVAL) return -errno;
+  return flock(fd, (type == F_WRLCK ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? -errno : 0;
 }
 
 std::string globalLock(const struct stat& status) {

@@ -7,18 +7,22 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <memory>
+#include <string>
 
+#include "addon/limits.hh"
 #include "addon/maps.hh"
 
 extern "C" const unsigned char tsnspawn_runner_start[], tsnspawn_runner_end[];
@@ -53,24 +57,40 @@ Fd sealedFile(const char* name, const void* data, size_t size, bool executable) 
   return fd;
 }
 
-/// Where the kernel has no memory files to execute (before 3.17, or a filter): an unlinked file, opened for reading only.
-Fd unlinkedRunner(const void* data, size_t size) {
-  char path[] = "/tmp/.tsnspawn-runner-XXXXXX";
-  Fd out(mkostemp(path, O_CLOEXEC));
-  if (out.get() < 0) return Fd();
-  bool written = writeAll(out.get(), data, size) && fchmod(out.get(), 0500) == 0;
-  Fd fd(written ? open(path, O_RDONLY | O_CLOEXEC) : -1);
-  int error = errno;
-  unlink(path);
-  errno = error;
-  return fd;
+bool isExecutable(int fd) {
+  struct statvfs status;
+  return fstatvfs(fd, &status) == 0 && !(status.f_flag & ST_NOEXEC);
 }
 
-/// The runner as a descriptor that can be executed; negative where that fails.
+/// Where the kernel has no memory files (before 3.17, or a filter): an unlinked file, opened for reading only.
+Fd unlinkedFile(const void* data, size_t size, bool executable) {
+  const char* own = getenv("TMPDIR");
+  for (const char* directory : {own ? own : "", "/tmp", "/var/tmp", "/dev/shm"}) {
+    if (*directory != '/') continue;
+    std::string path = std::string(directory) + "/.tsnspawn-XXXXXX";
+    Fd out(mkostemp(path.data(), O_CLOEXEC));
+    if (out.get() < 0) continue;
+    bool written = (!executable || isExecutable(out.get())) && writeAll(out.get(), data, size) &&
+                   fchmod(out.get(), executable ? 0500 : 0400) == 0;
+    Fd fd(written ? open(path.c_str(), O_RDONLY | O_CLOEXEC) : -1);
+    int error = errno;
+    unlink(path.c_str());
+    errno = error;
+    if (fd.get() >= 0) return fd;
+  }
+  return Fd();
+}
+
+/// A file with a content that is read or executed, sealed where the kernel can do that; negative where there is no place for one.
+Fd constantFile(const char* name, const void* data, size_t size, bool executable = false) {
+  Fd fd = sealedFile(name, data, size, executable);
+  return fd.get() < 0 ? unlinkedFile(data, size, executable) : std::move(fd);
+}
+
+/// The runner as a descriptor that can be executed.
 Fd runnerFile() {
   auto size = static_cast<size_t>(tsnspawn_runner_end - tsnspawn_runner_start);
-  Fd runner = sealedFile("tsnspawn-runner", tsnspawn_runner_start, size, true);
-  return runner.get() < 0 ? unlinkedRunner(tsnspawn_runner_start, size) : std::move(runner);
+  return constantFile("tsnspawn-runner", tsnspawn_runner_start, size, true);
 }
 
 struct Child {
@@ -84,10 +104,11 @@ struct Child {
 /// Marks a range of descriptors; system calls only.
 void closeOnExec(unsigned first, unsigned last) {
   if (first > last || syscall(SYS_close_range, first, last, CLOSE_RANGE_CLOEXEC) == 0) return;
-  // Where a filter hides close_range(2).
-  rlimit limit;
-  unsigned most =
-      getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? static_cast<unsigned>(limit.rlim_cur) : 65536;
+  // Before Linux 5.9, or where a filter hides close_range(2).
+  rlimit64 limit;
+  constexpr unsigned kMost = 65536;
+  bool few = limitsOfProcess(0, RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kMost;
+  unsigned most = few ? static_cast<unsigned>(limit.rlim_cur) : kMost;
   for (unsigned fd = first; fd <= last && fd < most; fd++) fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
 }
 
@@ -111,6 +132,12 @@ bool arrange(int base, int plan, int events, int third, int runner, const int* h
 
 void executeRunner(int base, const char* const* argv, const char* const* env) {
   syscall(SYS_execveat, base + wire::kRunner, "", argv, env, AT_EMPTY_PATH);
+  if (errno != ENOSYS) return;
+  // Before 3.19.
+  char path[] = "/proc/self/fd/00";
+  path[sizeof path - 3] = static_cast<char>('0' + (base + wire::kRunner) / 10);
+  path[sizeof path - 2] = static_cast<char>('0' + (base + wire::kRunner) % 10);
+  syscall(SYS_execve, path, argv, env);
 }
 
 /// Runs in the clone, on a stack of its own but in Node's memory: system calls only.
@@ -171,7 +198,7 @@ SpawnResult spawnMonitor(const SpawnRequest& request) {
   }
   Fd runner = runnerFile();
   if (runner.get() < 0) return failure("memfd");
-  Fd plan = sealedFile("tsnspawn-plan", request.plan, request.planSize, false);
+  Fd plan = constantFile("tsnspawn-plan", request.plan, request.planSize);
   if (plan.get() < 0) return failure("memfd");
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return failure("socketpair");
@@ -237,7 +264,7 @@ void saveTerminal(wire::Supervision& supervision) {
 }
 
 int becomeSupervisor(const SpawnResult& started, const wire::Supervision& supervision, const char* const* argv) {
-  Fd file = sealedFile("tsnspawn-supervision", &supervision, sizeof supervision, false);
+  Fd file = constantFile("tsnspawn-supervision", &supervision, sizeof supervision);
   if (file.get() < 0 || lseek(file.get(), 0, SEEK_SET) < 0) return errno;
   // A signal that is sent to this thread now stays pending across the exec, and the supervisor takes it.
   sigset_t all;

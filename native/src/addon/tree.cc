@@ -33,7 +33,9 @@ int walkInTree(int tree, const std::string& path, int flags) {
   for (int links = 0; result == kGoOn;) {
     size_t start = rest.find_first_not_of('/');
     if (start == std::string::npos) {
-      result = openat(open.back(), ".", flags | O_CLOEXEC | O_NOFOLLOW);
+      constexpr const char* kHere = ".";
+      result = flags & O_PATH ? openPlace(open.back(), kHere, flags | O_NOFOLLOW)
+                              : openat(open.back(), kHere, flags | O_CLOEXEC | O_NOFOLLOW);
       if (result < 0) result = -errno;
       break;
     }
@@ -53,7 +55,9 @@ int walkInTree(int tree, const std::string& path, int flags) {
       continue;
     }
     bool last = rest.find_first_not_of('/') == std::string::npos;
-    int fd = openat(open.back(), name.c_str(), (last ? flags : O_PATH | O_DIRECTORY) | O_CLOEXEC | O_NOFOLLOW);
+    bool place = !last || flags & O_PATH;
+    int fd = place ? openPlace(open.back(), name.c_str(), (last ? flags : O_DIRECTORY) | O_NOFOLLOW)
+                   : openat(open.back(), name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || last) {
       result = fd < 0 ? -errno : fd;
     } else {
@@ -65,6 +69,13 @@ int walkInTree(int tree, const std::string& path, int flags) {
 }
 
 }  // namespace
+
+int openPlace(int directory, const char* path, int flags) {
+  // Where O_PATH is known it makes the kernel forget O_NONBLOCK and O_NOCTTY.
+  int all = flags | O_PATH | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  int fd = openat(directory, path, all);
+  return fd < 0 && errno == EINVAL ? openat(directory, path, all & ~O_PATH) : fd;
+}
 
 std::string identity(int fd) {
   struct stat status;

@@ -9,6 +9,9 @@ std::string identity(int fd);
 /// The path of an open file, links resolved.
 std::string realPath(int fd);
 
+/// Opens a place (O_PATH); before Linux 2.6.39, which ignores that, what is there, and that without waiting. Returns as openat(2).
+int openPlace(int directory, const char* path, int flags);
+
 /// Opens `path` inside the tree; links are followed inside it. Returns a descriptor or -errno.
 int openInTree(int tree, const std::string& path, int flags);
 

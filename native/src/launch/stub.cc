@@ -53,9 +53,8 @@ void runStub(Context& context, long payload) {
   dropToBoundingSet();
   sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("(stubinit)"));
   setCommandLine("(stubinit)");
-  // All of them, the monitor's own too; one by one where a filter hides close_range(2): the monitor has but a few.
-  if (sys::closeFrom(0) < 0)
-    for (int fd = 0; fd < 256; fd++) sys::close(fd);
+  // All of them, the monitor's own too.
+  sys::closeFrom(0);
 
   sys::setSignalMask(sys::kAllSignals);
   unsigned endCommand = 0;

@@ -336,13 +336,10 @@ void removeLockFiles(const wire::Header& header) {
   for (uint32_t i = 0; i < header.locks; i++) {
     int fd = wire::kFirstHandedFd + static_cast<int>(header.handed + i);
     // Other readers may hold it still: the last one removes it.
-    sys::FileLock lock{F_WRLCK, SEEK_SET, 0, 0, 0};
     struct statx info;
     sys::Text<64> link("/proc/self/fd/");
     char path[4096];
-    if (sys::fcntl(fd, sys::kSetOwnedLock, reinterpret_cast<long>(&lock)) < 0 ||
-        sys::fstatx(fd, STATX_NLINK, &info) < 0 || info.stx_nlink == 0)
-      continue;
+    if (sys::lockFile(fd, F_WRLCK) < 0 || sys::fstatx(fd, STATX_NLINK, &info) < 0 || info.stx_nlink == 0) continue;
     link.add(static_cast<int64_t>(fd));
     long size = sys::invoke(__NR_readlinkat, AT_FDCWD, link.c_str(), path, sizeof path - 1);
     if (size <= 0) continue;

@@ -8,7 +8,7 @@ namespace {
 /// A random (version 4) UUID, RFC 9562.
 long randomUuid(sys::Text<64>& out) {
   unsigned char bytes[16];
-  if (long error = sys::invoke(__NR_getrandom, bytes, sizeof bytes, 0); error < 0) return error;
+  if (long error = sys::random(bytes, sizeof bytes); error < 0) return error;
   bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
   bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
   for (unsigned i = 0; i < sizeof bytes; i++) {

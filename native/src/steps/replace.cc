@@ -12,7 +12,7 @@ using Name = sys::Text<300>;
 /// A name beside `name` that nobody has.
 long temporaryName(const char* name, Name& out) {
   uint64_t random;
-  if (long error = sys::invoke(__NR_getrandom, &random, sizeof random, 0); error < 0) return error;
+  if (long error = sys::random(&random, sizeof random); error < 0) return error;
   out.add(".#").add(name);
   for (unsigned i = 0; i < 16; i++) out.add(&"0123456789abcdef"[random >> 4 * i & 15], 1);
   return out.full() ? -ENAMETOOLONG : 0;

@@ -1,4 +1,5 @@
-// The system calls that the runner makes, by name, with the kernel's own types. Calls newer than 5.0 say since when.
+// The system calls that the runner makes, by name, with the kernel's own types. Calls newer than 5.0 say since when. What the engine
+// ptrace needs goes on without them, on kernels down to 2.6.32: old.hh.
 #pragma once
 
 #include <asm/ioctls.h>
@@ -21,6 +22,7 @@
 #include <linux/un.h>
 #include <linux/wait.h>
 
+#include "sys/old.hh"
 #include "sys/syscall.hh"
 #include "sys/text.hh"
 
@@ -103,12 +105,10 @@ constexpr SignalSet signalBit(int signal) { return 1ull << (signal - 1); }
 }
 
 // descriptors
-inline long open(const char* path, int flags, unsigned mode = 0) {
-  return invoke(__NR_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);
-}
 inline long openat(int dir, const char* path, int flags, unsigned mode = 0) {
-  return invoke(__NR_openat, dir, path, flags | O_CLOEXEC, mode);
+  return flags & O_PATH ? openPlace(dir, path, flags) : invoke(__NR_openat, dir, path, flags | O_CLOEXEC, mode);
 }
+inline long open(const char* path, int flags, unsigned mode = 0) { return openat(AT_FDCWD, path, flags, mode); }
 inline long openat2(int dir, const char* path, uint64_t flags, uint64_t resolve) {  // 5.6
   open_how how{flags | O_CLOEXEC, 0, resolve};
   return invoke(__NR_openat2, dir, path, &how, sizeof how);
@@ -125,6 +125,12 @@ struct FileLock {
 };
 constexpr int kSetOwnedLock = 37;
 inline long fcntl(int fd, int command, long value) { return invoke(__NR_fcntl, fd, command, value); }
+/// Locks a whole file, or fails with -EAGAIN: F_RDLCK, F_WRLCK or F_UNLCK.
+inline long lockFile(int fd, short type) {
+  FileLock lock{type, 0 /* SEEK_SET */, 0, 0, 0};
+  long error = fcntl(fd, kSetOwnedLock, reinterpret_cast<long>(&lock));
+  return error == -EINVAL ? lockOld(fd, type) : error;
+}
 inline long ioctl(int fd, unsigned command, void* value) { return invoke(__NR_ioctl, fd, command, value); }
 inline long ioctl(int fd, unsigned command, long value) { return invoke(__NR_ioctl, fd, command, value); }
 /// `timeout` null: for ever. It is copied, because ppoll(2) writes back what was left of it.
@@ -133,13 +139,17 @@ inline long poll(pollfd* fds, unsigned n, const __kernel_timespec* timeout) {
   if (timeout) copy = *timeout;
   return invoke(__NR_ppoll, fds, n, timeout ? &copy : nullptr, nullptr, 0);
 }
-inline long fstatx(int fd, unsigned mask, struct statx* to) {
-  return invoke(__NR_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, to);
+inline long statxat(int dir, const char* path, int flags, unsigned mask, struct statx* to) {
+  long error = invoke(__NR_statx, dir, path, flags | AT_STATX_DONT_SYNC, mask, to);
+  return error == -ENOSYS ? statOld(dir, path, flags, to) : error;
 }
+inline long fstatx(int fd, unsigned mask, struct statx* to) { return statxat(fd, "", AT_EMPTY_PATH, mask, to); }
 inline long getdents(int fd, void* to, size_t n) { return invoke(__NR_getdents64, fd, to, n); }
-inline long closeFrom(unsigned first) { return invoke(__NR_close_range, first, ~0u, 0); }
-inline long closeOnExecFrom(unsigned first) {
-  return invoke(__NR_close_range, first, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
+inline void closeFrom(unsigned first) {
+  if (invoke(__NR_close_range, first, ~0u, 0) < 0) closeOld(first);
+}
+inline void closeOnExecFrom(unsigned first) {
+  if (invoke(__NR_close_range, first, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */) < 0) closeOnExecOld(first);
 }
 
 // files
@@ -151,15 +161,16 @@ inline long symlinkat(const char* target, int dir, const char* path) {
   return invoke(__NR_symlinkat, target, dir, path);
 }
 inline long renameat(int dir, const char* from, const char* to) {
+#if defined(__NR_renameat)
+  return invoke(__NR_renameat, dir, from, dir, to);
+#else
   return invoke(__NR_renameat2, dir, from, dir, to, 0);
+#endif
 }
 inline long readlinkat(int dir, const char* path, char* to, size_t n) {
   return invoke(__NR_readlinkat, dir, path, to, n);
 }
 inline long ftruncate(int fd, uint64_t size) { return invoke(__NR_ftruncate, fd, size); }
-inline long statxat(int dir, const char* path, int flags, unsigned mask, struct statx* to) {
-  return invoke(__NR_statx, dir, path, flags | AT_STATX_DONT_SYNC, mask, to);
-}
 inline long unlinkat(int dir, const char* path, int flags) { return invoke(__NR_unlinkat, dir, path, flags); }
 inline long chmodat(int dir, const char* path, unsigned mode) { return invoke(__NR_fchmodat, dir, path, mode); }
 inline long fchmod(int fd, unsigned mode) { return invoke(__NR_fchmod, fd, mode); }
@@ -204,7 +215,13 @@ inline long execve(const char* path, const char* const* argv, const char* const*
 }
 /// `pid` 0: this process.
 inline long prlimit(long pid, int resource, const rlimit64* to, rlimit64* old) {
-  return invoke(__NR_prlimit64, pid, resource, to, old);
+  long error = invoke(__NR_prlimit64, pid, resource, to, old);
+  return error == -ENOSYS ? limitOld(pid, resource, to, old) : error;
+}
+/// Random bytes, all of them or an error.
+inline long random(void* to, size_t n) {
+  long got = invoke(__NR_getrandom, to, n, 0);
+  return got == -ENOSYS ? randomOld(to, n) : got;
 }
 inline long setSignalMask(SignalSet set) { return invoke(__NR_rt_sigprocmask, SIG_SETMASK, &set, nullptr, sizeof set); }
 long resetSignals();

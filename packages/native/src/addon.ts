@@ -1,7 +1,7 @@
 // Loads the addon, and gives its functions types. Errors of the addon itself are numbers (-errno) or carry `errno`.
 
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** The running monitor process. */
 export interface NativeMonitor {
@@ -203,6 +203,17 @@ export function exactArguments(argv: readonly string[]): readonly string[] {
   const exact = addon().commandLine().slice(-argv.length);
   process.argv.splice(-argv.length, argv.length, ...exact);
   return exact;
+}
+
+/**
+ * The words of a command line that start this Node again, up to those for a script. Of the portable archive Node is started by a loader
+ * of its own (ld.so(8)), and process.execPath is that loader.
+ */
+export function nodeCommand(): [program: string, ...words: string[]] {
+  if (!basename(process.execPath).startsWith('ld-')) return [process.execPath, ...process.execArgv];
+  const words = addon().commandLine();
+  const node = words.indexOf(process.argv0, 1);
+  return [process.execPath, ...words.slice(1, node + 1), ...process.execArgv];
 }
 
 /** Where build outputs lie: seen from this package, and from the command's bundle beside it. */

@@ -4,6 +4,7 @@ export {
   exactArguments,
   exitNow,
   type FileFacts,
+  nodeCommand,
   type OpenedImage,
   type OpenedTree,
 } from './addon';

@@ -2,7 +2,7 @@
 
 import { readlinkSync } from 'node:fs';
 import { type FailedStep, type LaunchPlan, type Slot, StepError, UsageError, type UserMaps } from '@tsnspawn/core';
-import { addon, type NativeLaunch, type NativeMaps } from './addon';
+import { addon, type NativeLaunch, type NativeMaps, nodeCommand } from './addon';
 import { encodePlan, namespaceFlags } from './encode';
 import { mapText } from './encode/fields';
 import { seccompProgram } from './filters';
@@ -128,7 +128,7 @@ export function supervisePlan(plan: LaunchPlan, options: SupervisionOptions): ne
       quiet: options.quiet,
       notifyReady: options.notifyReady,
       interactive: plan.monitor.console === 'interactive',
-      argv: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+      argv: [...nodeCommand(), ...process.argv.slice(1)],
     }),
   );
 }

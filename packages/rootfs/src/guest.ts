@@ -1,6 +1,7 @@
 // How a program is run inside a tree that is being made. One narrow function type, so that tests and other front ends can put
 // their own in; the default starts this project's launcher as a child process.
 import { spawn } from 'node:child_process';
+import { nodeCommand } from '@tsnspawn/runtime';
 import createDebug from 'debug';
 import { BootstrapError, reasonOf } from './errors';
 
@@ -33,8 +34,10 @@ export type GuestRunner = (tree: string, argv: readonly string[], options?: Gues
 
 /** A runner that starts the launcher whose script is given, with the same Node as this process. */
 export function launcherRunner(launcher: string): GuestRunner {
-  return (tree, argv, options = {}) =>
-    runChild(process.execPath, [launcher, ...launcherArguments(tree, argv, options)], options);
+  return (tree, argv, options = {}) => {
+    const [program, ...words] = nodeCommand();
+    return runChild(program, [...words, launcher, ...launcherArguments(tree, argv, options)], options);
+  };
 }
 
 /** The options that make the launcher a plain executor: no console of its own, nothing of the host's settings copied in. */

@@ -25,7 +25,9 @@ const USUAL_PATH = '/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin';
  */
 export function probeRootless(permitted: readonly string[]): RootlessFacts | undefined {
   const admin = permitted.includes('sys_admin');
-  if (linkTarget('/proc/self/ns/user') === INITIAL_USER_NAMESPACE && admin) return undefined;
+  const namespace = linkTarget('/proc/self/ns/user');
+  // a kernel that has no such link (before 3.8, or made without them) has no other user namespace either
+  if (admin && (namespace === undefined || namespace === INITIAL_USER_NAMESPACE)) return undefined;
   const own = { uids: ownRanges('/proc/self/uid_map'), gids: ownRanges('/proc/self/gid_map') };
   const size = Math.min(total(own.uids), total(own.gids));
   if (admin) return { ...own, size, ...(size < FEWEST ? { reason: 'the user namespace around has no more' } : {}) };

@@ -1,7 +1,7 @@
 // This very command once more, as root of a user namespace: an ordinary user may change there what belongs to the subordinate ids.
 
 import { PermissionError, requirePrivileges, StepError, type UserMaps } from '@tsnspawn/core';
-import { runInNamespace } from '@tsnspawn/native';
+import { nodeCommand, runInNamespace } from '@tsnspawn/native';
 import { probeHost } from '../probe/host';
 
 /** In the environment of the second run. */
@@ -26,7 +26,7 @@ export function runAgainAsRoot(wanted?: UserMaps): number | undefined {
     });
   }
   requirePrivileges(host);
-  const argv = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const argv = [...nodeCommand(), ...process.argv.slice(1)];
   return runInNamespace(argv, { ...process.env, [MARK]: '1' }, maps);
 }
 
