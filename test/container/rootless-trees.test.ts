@@ -14,7 +14,8 @@ import { withUsers } from '../support/refusing';
 import { ownTree, sharedTree } from '../support/trees';
 import { OrdinaryUser, type UserOptions } from '../support/users';
 
-const it = only(test, needs('root', 'namespaces', 'mirror', 'command:newuidmap', 'command:setpriv'));
+const REASON = needs('root', 'namespaces', 'mirror', 'command:newuidmap', 'command:setpriv');
+const it = only(test, REASON);
 
 const made = new Map<string, OrdinaryUser>();
 function user(kind: string, options: UserOptions): OrdinaryUser {
@@ -66,58 +67,97 @@ cp -a /srv/thing /srv/copy
   },
 });
 
-const INSTALL = 'DEBIAN_FRONTEND=noninteractive apt-get install -qy /thing.deb >/dev/null && dpkg --audit && dpkg -V';
-
-/** What root exports of its own tree of the suite, and with the package. */
-function rootsListings(suite: Suite, archive: string): readonly string[][] {
-  const tree = ownTree(suite);
-  const exported = (): string[] => {
-    const { status, stderr } = tsnspawn(['export', tree, archive], SECONDS);
-    assert.equal([status, stderr], [0, '']);
-    return listing(archive);
-  };
-  const before = exported();
-  const { status, stdout, stderr } = tsnspawn(['-qPD', tree, BIND, 'sh', '-ec', INSTALL], SECONDS);
-  assert.equal([status, stdout], [0, ''], stderr);
-  return [before, exported()];
-}
-
-type Suite = 'bookworm' | 'trixie';
 const home = mkdtempSync(join(tmpdir(), 'tsnspawn-export-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
 execFileSync('chmod', ['755', home]);
 writeFileSync(join(home, 'thing.deb'), PACKAGE);
-const BIND = `--bind-ro=${join(home, 'thing.deb')}:/thing.deb`;
 
-for (const suite of ['bookworm', 'trixie'] as const) {
-  let expected: readonly string[][] | undefined;
-  for (const [who, maker, complaint] of [
-    ['with subordinate ids', mapped, /^$/],
-    ['with one id', single, /^tsnspawn: owners of files will be remembered only: no subordinate ids in .*\n$/],
-  ] as const) {
-    it(`${suite} of a user ${who} is that of root, whatever a package gives away, and goes without a trace`, () => {
-      expected ??= rootsListings(suite, join(home, 'root.tar'));
-      const one = maker();
-      const cwd = place(one);
-      const run = (...args: string[]) => one.tsnspawn(args, { cwd, ...SECONDS });
-      const isAsRoots = (lines: readonly string[] | undefined): void => {
-        const { status, stderr } = run('export', 'tree', 'tree.tar');
-        assert.equal([status, stderr], [0, '']);
-        assert.equal(listing(join(cwd, 'tree.tar')), lines);
-      };
-      const bootstrapped = run('bootstrap', suite, 'tree', '--autologin');
-      assert.equal([bootstrapped.status, bootstrapped.stdout], [0, '']);
-      assert.match(bootstrapped.stderr, complaint);
-      isAsRoots(expected[0]);
-      const { status, stdout, stderr } = run('-qPD', 'tree', BIND, 'sh', '-ec', `dpkg --audit; dpkg -V; ${INSTALL}`);
-      assert.equal([status, stdout], [0, ''], stderr);
-      isAsRoots(expected[1]);
-      const removed = run('remove', 'tree');
-      assert.equal([removed.status, removed.stderr], [0, '']);
-      assert.equal(readdirSync(cwd), ['tree.tar']);
+const INSTALL = [
+  `--bind-ro=${join(home, 'thing.deb')}:/thing.deb`,
+  ...['sh', '-ec', 'DEBIAN_FRONTEND=noninteractive apt-get install -qy /thing.deb >/dev/null; dpkg --audit; dpkg -V'],
+];
+
+/** What root exports of a tree. */
+function rootsListing(tree: string): string[] {
+  const archive = join(home, 'root.tar');
+  const { status, stderr } = tsnspawn(['export', tree, archive], SECONDS);
+  assert.equal([status, stderr], [0, '']);
+  return listing(archive);
+}
+
+/** The same with the package, for the tests of both users. */
+function rootsInstalled(): readonly string[] {
+  if (installed === undefined) {
+    const tree = ownTree('bookworm');
+    const { status, stdout, stderr } = tsnspawn(['-qPD', tree, ...INSTALL], SECONDS);
+    assert.equal([status, stdout], [0, ''], stderr);
+    installed = rootsListing(tree);
+  }
+  return installed;
+}
+let installed: readonly string[] | undefined;
+
+/** A user with a directory for one test. */
+class Maker {
+  readonly user: OrdinaryUser;
+  readonly cwd: string;
+
+  constructor(owner: OrdinaryUser) {
+    this.user = owner;
+    this.cwd = place(owner);
+  }
+
+  run(...args: string[]) {
+    return this.user.tsnspawn(args, { cwd: this.cwd, ...SECONDS });
+  }
+
+  /** Exactly as root's: lines that are one's own, and lines that are root's alone. */
+  exportsAs(expected: readonly string[]): void {
+    const { status, stderr } = this.run('export', 'tree', 'tree.tar');
+    assert.equal([status, stderr], [0, '']);
+    const lines = listing(join(this.cwd, 'tree.tar'));
+    const [own, roots] = [new Set(lines), new Set(expected)];
+    assert.equal([lines.filter((line) => !roots.has(line)), expected.filter((line) => !own.has(line))], [[], []]);
+    assert.is(lines.length, expected.length);
+  }
+
+  removes(): void {
+    assert.equal(this.run('remove', 'tree'), { status: 0, stdout: '', stderr: '' });
+    assert.equal(readdirSync(this.cwd), ['tree.tar']);
+  }
+}
+
+for (const [who, owner, complaint] of [
+  ['with subordinate ids', mapped, /^$/],
+  ['with one id', single, /^tsnspawn: owners of files will be remembered only: no subordinate ids in .*\n$/],
+] as const) {
+  for (const suite of ['bookworm', 'trixie'] as const) {
+    it(`${suite} of a user ${who} is that of root, and goes without a trace`, () => {
+      const maker = new Maker(owner());
+      const { status, stdout, stderr } = maker.run('bootstrap', suite, 'tree', '--autologin');
+      assert.equal([status, stdout], [0, '']);
+      assert.match(stderr, complaint);
+      maker.exportsAs(rootsListing(sharedTree(suite)));
+      const clean = maker.run('-qPD', 'tree', 'sh', '-c', 'dpkg --audit; dpkg -V');
+      assert.equal(clean, { status: 0, stdout: '', stderr: '' });
+      if (suite === 'bookworm') {
+        const given = maker.run('-qPD', 'tree', ...INSTALL);
+        assert.equal([given.status, given.stdout], [0, ''], given.stderr);
+        maker.exportsAs(rootsInstalled());
+      }
+      maker.removes();
     });
   }
 }
+
+only(test, REASON ?? needs('cgroup2'))('what bootstrap has made boots, with nothing said but the suite', () => {
+  const maker = new Maker(mapped());
+  assert.is(maker.run('bootstrap', '-q', 'bookworm', 'tree').status, 0);
+  const options = { cwd: maker.cwd, cgroup: maker.user.cgroup(), ...SECONDS };
+  const { status, stdout, stderr } = maker.user.tsnspawn(['boot-check', '-bD', 'tree'], options);
+  assert.is(status, 0, stdout + stderr);
+  assert.match(stdout, /booted with systemd as PID 1/);
+});
 
 it('what root has exported and unpacked is exported again byte by byte', () => {
   const [first, second, copy] = [join(home, 'first.tar'), join(home, 'second.tar'), join(home, 'copy')];
@@ -142,7 +182,7 @@ it('a bootstrap that fails leaves nothing, whatever it has made by then', () => 
     }
 });
 
-/** A bootstrap that has begun to give files to subordinate ids. */
+/** A bootstrap that is at the scripts of its packages. */
 async function whileMaking(user: OrdinaryUser, cwd: string, body: (running: Running) => Promise<void>): Promise<void> {
   const running = user.start(['bootstrap', 'bookworm', join(cwd, 'tree')], SECONDS);
   await withRunning(running, async () => {
@@ -155,16 +195,20 @@ async function whileMaking(user: OrdinaryUser, cwd: string, body: (running: Runn
   });
 }
 
-it('interrupted while its packages are configured, it says so and leaves nothing', async () => {
-  const user = mapped();
-  const cwd = place(user);
-  await whileMaking(user, cwd, async (running) => {
-    running.child.kill('SIGTERM');
-    assert.equal(await running.exited, { status: 143, signal: null });
-    assert.match(running.output, /^tsnspawn: cannot make .*: interrupted by SIGTERM\n$/);
-    assert.equal(readdirSync(cwd), []);
+for (const [who, owner] of [
+  ['with subordinate ids', mapped],
+  ['with one id', single],
+] as const) {
+  it(`a user ${who} who interrupts it while packages are configured hears so, and nothing is left`, async () => {
+    const cwd = place(owner());
+    await whileMaking(owner(), cwd, async (running) => {
+      running.child.kill('SIGTERM');
+      assert.equal(await running.exited, { status: 143, signal: null });
+      assert.match(running.output, /^tsnspawn: cannot make .*: interrupted by SIGTERM\n$/m);
+      assert.equal(readdirSync(cwd), []);
+    });
   });
-});
+}
 
 it('killed, it leaves nothing either', async () => {
   const user = mapped();
