@@ -85,6 +85,13 @@ it('a Debian of a user is a scope of its systemd, comes up, and goes down in ord
     assert.is(scopes(), '');
   }));
 
+it('boot-check of a user boots in such a scope', () => {
+  const { status, stdout, stderr } = host.run(...ofHost(...COMMAND, 'boot-check', '-D', '/srv/debian'));
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /booted with systemd as PID 1/);
+  assert.is(scopes(), '');
+});
+
 it('limits are properties of the scope where the user’s systemd has the controller, and refused by its name elsewhere', () => {
   const controllers = host.run('cat', '/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/cgroup.controllers');
   const hog = '(dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null); echo hog $?';

@@ -115,6 +115,15 @@ test('limits lie in the lowest delegated cgroup that can hand their controllers 
   }
 });
 
+test("in a unit of the user's systemd that has other processes, what is above is not for the taking", () => {
+  const service = '/user.slice/user-1000.slice/user@1000.service';
+  const levels = RESOURCES.levels.map((level) => ({ ...level, path: level.path.replace('/mine', service) }));
+  const facts = { ...MANAGED, cgroup: { ...V2, unifiedPath: `${service}/shell` }, resources: { ...RESOURCES, levels } };
+  const { message, hint } = refusal(['--keep-unit', '--property=MemoryMax=1G'], facts);
+  assert.match(message, /MemoryMax=1G cannot be given with --keep-unit/);
+  assert.match(hint ?? '', /has a scope of its own/);
+});
+
 test('a limit whose controller is not delegated is refused by its name, with what to do', () => {
   const cpu = refusal(['--property=CPUQuota=10%'], DELEGATED);
   assert.is(

@@ -164,7 +164,7 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
  * The launch, once this process is in the unit that it is to run in: the cgroups of the plan lie there. Where systemd manages
  * the host and cannot be asked, a launch that has not named a slice or a limit goes on without a unit.
  */
-function inItsUnit(spec: ContainerSpec, prepared: Prepared, warn: (text: string) => void): Prepared {
+export function inItsUnit(spec: ContainerSpec, prepared: Prepared, warn: (text: string) => void): Prepared {
   const { unit } = prepared.container;
   if (spec.register === true && unit === undefined) warn('not registered: systemd does not manage this host');
   if (unit?.scope === undefined) return prepared;
@@ -186,7 +186,7 @@ function inItsUnit(spec: ContainerSpec, prepared: Prepared, warn: (text: string)
 function planned(prepared: Prepared, more: Partial<HostFacts>): Prepared {
   const host = { ...prepared.host, ...more };
   const container = view(prepared.spec, host, prepared.tree);
-  return { ...prepared, container, plan: lower(container, host, prepared.run) };
+  return { ...prepared, host, container, plan: lower(container, host, prepared.run) };
 }
 
 /** A launch that could be carried out. */

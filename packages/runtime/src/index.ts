@@ -18,6 +18,6 @@ export { freeFrom, parseSubordinate } from './probe/subids';
 export { subordinateRanges } from './probe/subordinate';
 export { probeTree, type TreeQuestions } from './probe/tree';
 export { probeWishes, REMEMBERED, type Wishes } from './probe/wishes';
-export { enterScope, inScope, probePlace } from './scope';
+export { enterLeaf, enterScope, inScope, probePlace } from './scope';
 export { type SuperviseOptions, supervise } from './supervise';
 export { refusesIds, runAgainAsRoot, runsAgain } from './userns/again';

@@ -1,10 +1,10 @@
 // tsnspawn boot-check: boots a guest, waits until it says that it is up, shuts it down in order, and tells how that went.
 
 import { readFileSync } from 'node:fs';
-import { type ContainerSpec, parseArguments, TsnspawnError, UsageError } from '@tsnspawn/core';
-import { type Machine, type MachineEnd, probeHost, probeTree, startMachine } from '@tsnspawn/runtime';
+import { type ContainerSpec, type HostFacts, parseArguments, TsnspawnError, UsageError } from '@tsnspawn/core';
+import { enterLeaf, type Machine, type MachineEnd, probeHost, probeTree, startMachine } from '@tsnspawn/runtime';
 import { Command, Option } from 'clipanion';
-import { openImage, type Prepared, prepare } from '../launch';
+import { inItsUnit, openImage, type Prepared, prepare } from '../launch';
 import { STDIO } from '../stdio';
 import { Verb } from './verb';
 
@@ -96,12 +96,20 @@ function specOf(argv: readonly string[]): ContainerSpec {
   return { ...spec, start: spec.command.length === 0 ? 'boot' : spec.start, console: 'read-only' };
 }
 
+/** The verb stays in this process. Root's stays in the unit that it is in, too; an ordinary user has a cgroup in a scope alone. */
+function settled(spec: ContainerSpec, warn: (text: string) => void): Prepared {
+  const host = (): HostFacts => {
+    const facts = probeHost();
+    return facts.userManager === undefined ? { ...facts, systemd: false } : facts;
+  };
+  return inItsUnit(spec, prepare(spec, false, { probeHost: host, probeTree, openImage }, warn), warn);
+}
+
 /** Boots, waits, shuts down. */
 async function bootCheck(spec: ContainerSpec, seconds: number): Promise<BootResult> {
   const warn = (text: string): void => void process.stderr.write(`tsnspawn: warning: ${text}\n`);
-  // the verb stays in this process, and in the unit that this process is in
-  const runtime = { probeHost: () => ({ ...probeHost(), systemd: false }), probeTree, openImage };
-  const { tree, container, plan, handed, held }: Prepared = prepare(spec, false, runtime, warn);
+  const { tree, container, plan, handed, held } = settled(spec, warn);
+  enterLeaf(plan);
   const started = process.hrtime.bigint();
   const elapsed = (): number => Number(process.hrtime.bigint() - started) / 1e9;
   let isReady!: () => void;

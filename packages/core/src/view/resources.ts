@@ -189,6 +189,9 @@ function requireProcessors(property: UnitProperty, resource: Resource, facts: Re
   });
 }
 
+/** Of a unit of a user's own systemd, to which what is above belongs as well. */
+const OF_USER_MANAGER = /\/user@\d+\.service\//;
+
 const DELEGATED: readonly Controller[] = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 
 /** The controllers of cgroup2 that the guest may use itself. */
@@ -226,9 +229,8 @@ function placeOf(
   if (own === undefined) return undefined;
   if (ownUnit) return { base: own.path, enable: needed, leaf: true };
   if (needed.length === 0) return { base: own.path, enable: [], leaf: false };
-  // a user has none there that systemd has not given away
-  const within = host.systemd === true && host.rootless === undefined ? [own] : levels;
-  const place = within.find(({ controllers, enabled, processes, root }) => {
+  const managed = host.systemd === true && (host.rootless === undefined || OF_USER_MANAGER.test(own.path));
+  const place = (managed ? [own] : levels).find(({ controllers, enabled, processes, root }) => {
     if (needed.every((name) => enabled.includes(name))) return true;
     return needed.every((name) => controllers.includes(name)) && (root || processes === 'none');
   });
@@ -237,19 +239,19 @@ function placeOf(
     ({ resource }) => controllerOf(resource) !== undefined || resource.kind === 'delegate',
   )?.property;
   const what = `${OPTION}=${property?.name}=${property?.value}`;
-  if (host.rootless !== undefined) {
-    throw new CgroupError(
-      `${what} cannot be given: no cgroup from ${own.path} upwards that is delegated to this user can hand down ${needed.join(', ')}`,
-      { option: OPTION, hint: delegationHint(host, needed) },
-    );
-  }
-  if (host.systemd === true) {
+  if (managed) {
     throw new CgroupError(
       `${what} cannot be given with --keep-unit: the unit has other processes, or is not delegated`,
       {
         option: OPTION,
         hint: 'without --keep-unit the machine has a scope of its own, with its limits',
       },
+    );
+  }
+  if (host.rootless !== undefined) {
+    throw new CgroupError(
+      `${what} cannot be given: no cgroup from ${own.path} upwards that is delegated to this user can hand down ${needed.join(', ')}`,
+      { option: OPTION, hint: delegationHint(host, needed) },
     );
   }
   throw new CgroupError(
