@@ -115,6 +115,19 @@ test('limits lie in the lowest delegated cgroup that can hand their controllers 
   }
 });
 
+test('a launcher that is alone in its cgroup is not divided where only the one above has the controller', () => {
+  const [shell, above] = RESOURCES.levels;
+  if (shell === undefined || above === undefined) throw new Error('two levels');
+  const levels = [{ ...shell, controllers: [], processes: 'own' as const }, above];
+  const plan = planOf(['--keep-unit', '--property=MemoryMax=1G'], {
+    ...DELEGATED,
+    systemd: true,
+    resources: { ...RESOURCES, levels },
+  });
+  assert.is(plan.leaf, undefined);
+  assert.is(stepsOf(plan.outer, 'cgroup')[0]?.path, '/mine/tsnspawn-debian-tree-77');
+});
+
 test("in a unit of the user's systemd that has other processes, what is above is not for the taking", () => {
   const service = '/user.slice/user-1000.slice/user@1000.service';
   const levels = RESOURCES.levels.map((level) => ({ ...level, path: level.path.replace('/mine', service) }));

@@ -37,7 +37,7 @@ export function delegationCommand(
 function unitHint({ euid, userManager }: HostFacts): string {
   return userManager === undefined
     ? `log in as this user, or let its systemd run without a login: sudo loginctl enable-linger ${euid} (needs libpam-systemd and dbus-user-session)`
-    : 'start it in a unit that is delegated: systemd-run --user --scope -p Delegate=yes tsnspawn ...';
+    : 'leave out --keep-unit, or start it in a unit that is delegated: systemd-run --user --scope -p Delegate=yes tsnspawn ...';
 }
 
 /** The shell lies in a leaf: the cgroup above it has no processes, and hands its controllers down. */

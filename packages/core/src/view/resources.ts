@@ -227,7 +227,9 @@ function placeOf(
   const levels = host.resources?.levels ?? [];
   const [own] = levels;
   if (own === undefined) return undefined;
-  if (ownUnit) return { base: own.path, enable: needed, leaf: true };
+  if (ownUnit && needed.every((name) => own.controllers.includes(name))) {
+    return { base: own.path, enable: needed, leaf: true };
+  }
   if (needed.length === 0) return { base: own.path, enable: [], leaf: false };
   const managed = host.systemd === true && (host.rootless === undefined || OF_USER_MANAGER.test(own.path));
   const place = (managed ? [own] : levels).find(({ controllers, enabled, processes, root }) => {
