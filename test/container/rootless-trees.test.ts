@@ -1,7 +1,16 @@
 // Trees that an ordinary user makes, takes along and removes. The tests are root, to make such users and to look at what they did.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -167,6 +176,26 @@ it('what root has exported and unpacked is exported again byte by byte', () => {
   assert.is(tsnspawn(['export', copy, second], SECONDS).status, 0);
   execFileSync('cmp', [first, second]);
 });
+
+only(test, REASON ?? needs('command:setcap', 'command:setfacl'))(
+  'capabilities of files and access lists are those of the tree, whoever of both exports it',
+  () => {
+    const maker = mapped();
+    const tree = maker.tree('busybox', 'listed');
+    const first = maker.first?.uid ?? 0;
+    // as root of a user namespace of this user would leave it
+    execFileSync('setcap', ['-n', String(maker.uid), 'cap_net_raw+ep', join(tree, 'usr/bin/busybox')]);
+    execFileSync('setfacl', ['-m', `u:${first + 41}:r`, join(tree, 'etc/passwd')]);
+    const archive = (exporter: (args: string[]) => { status: number | null }): string => {
+      assert.is(exporter(['export', tree, `${tree}.tar`]).status, 0);
+      return readFileSync(`${tree}.tar`, 'latin1');
+    };
+    const own = archive((args) => maker.tsnspawn(args));
+    assert.match(own, 'SCHILY.acl.access=user::rw-,user:42:r--');
+    assert.ok(own.includes('SCHILY.xattr.security.capability=\x01\0\0\x02'));
+    assert.ok(archive((args) => tsnspawn(args)).includes('SCHILY.xattr.security.capability=\x01\0\0\x02'));
+  },
+);
 
 it('a bootstrap that fails leaves nothing, whatever it has made by then', () => {
   for (const user of [mapped(), single()])

@@ -3,10 +3,9 @@
 import * as fs from 'node:fs';
 import { addon } from '@tsnspawn/native';
 import { BootstrapError, errorCode, printable, reasonOf } from './errors';
+import { O_PATH } from './linux';
 
 const { O_DIRECTORY, O_NOFOLLOW, S_IRWXU } = fs.constants;
-/** Linux's O_PATH, which Node does not name. */
-const O_PATH = 0x200000;
 
 interface Level {
   readonly descriptor: number;

@@ -5,12 +5,11 @@ import { describeErrno } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
 import { mountsIn, REMEMBERED, releaseLock, takeLock } from '@tsnspawn/runtime';
 import { BootstrapError, reasonOf } from './errors';
+import { O_PATH } from './linux';
 import { storeBeside } from './owners/store';
 import { removeContents } from './removal';
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
-/** Linux's O_PATH, which Node does not name. */
-const O_PATH = 0x200000;
 
 export interface RemoveOptions {
   readonly directory: string;

@@ -8,11 +8,10 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { BootstrapError, errorCode } from '../errors';
+import { O_PATH } from '../linux';
 import { noteOwner, rememberDevice, rememberOwner } from '../owners/keep';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
-/** Linux's O_PATH, which Node does not name: a descriptor for the place, not for its content. */
-const O_PATH = 0x200000;
 /** Descriptors of directories kept open at a time. */
 const OPEN_DIRECTORIES = 256;
 const LINK_LIMIT = 40;

@@ -4,10 +4,9 @@ import * as fs from 'node:fs';
 import { describeErrno } from '@tsnspawn/core';
 import { addon, type FileFacts } from '@tsnspawn/native';
 import { BootstrapError, errorCode, printable, reasonOf } from '../errors';
+import { O_PATH } from '../linux';
 
 const { O_DIRECTORY, O_NOFOLLOW, S_IFDIR, S_IFMT } = fs.constants;
-/** Linux's O_PATH, which Node does not name. */
-const O_PATH = 0x200000;
 
 export interface Found {
   /** from the root of the tree on, which itself is empty */
