@@ -186,6 +186,30 @@ for (const victim of ['launcher', 'monitor'] as const) {
   );
 }
 
+inCgroup2('--cleanup removes what is left when launcher and monitor are killed at once', async () => {
+  const { user, debian } = place();
+  const cgroup = user.cgroup();
+  const script =
+    'mkdir -p /srv/own/deep /sys/fs/cgroup/joe/own && chown -R games /srv/own /sys/fs/cgroup/joe && echo ready';
+  const argv = ['-qxD', debian, '-M', 'gone', 'sh', '-c', `${script}; exec sleep 1000`];
+  await withRunning(user.start(argv, { cgroup }), async (running) => {
+    await running.until(/ready/);
+    const { launcher, monitor } = footprintOf(running);
+    process.kill(launcher, 'SIGSTOP');
+    process.kill(monitor, 'SIGKILL');
+    process.kill(launcher, 'SIGKILL');
+    await running.exited;
+  });
+  const left = () => [
+    ...directories(cgroup),
+    ...readdirSync(user.home).filter((name) => name.startsWith('.#tsnspawn.')),
+  ];
+  assert.is(left().length, 2);
+  const { status, stderr } = user.tsnspawn(['--cleanup', '-M', 'gone', '-D', debian]);
+  assert.equal([status, left()], [0, []], stderr);
+  assert.match(stderr, /^Removed \S+\/tsnspawn-gone-\d+\.$/m);
+});
+
 /** What a launch says when the file systems of cgroups have been changed by this script. */
 function elsewhere(script: string): string {
   const { user, debian } = place();

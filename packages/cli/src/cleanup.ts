@@ -4,7 +4,16 @@
 import { existsSync, openSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { requirePrivileges, type Settings, TreeError, UsageError } from '@tsnspawn/core';
-import { parseMountinfo, probeHost, releaseLock, removeStale, type TreeLock, takeLock } from '@tsnspawn/runtime';
+import {
+  parseMountinfo,
+  probeHost,
+  refusesIds,
+  releaseLock,
+  removeStale,
+  runAgainAsRoot,
+  type TreeLock,
+  takeLock,
+} from '@tsnspawn/runtime';
 import { identityOf, withPlace } from './place';
 
 /** Where the temporary directories of mounts lie. */
@@ -14,9 +23,10 @@ const TEMPORARY = '/var/tmp';
  * Cleans up after the machine that is named or whose tree or image is given.
  *
  * @param say hears of each thing that was removed
+ * @returns the exit status
  * @throws UsageError when no machine is named, TreeError when it is running
  */
-export function cleanUp(said: Settings, say: (line: string) => void): void {
+export function cleanUp(said: Settings, say: (line: string) => void): number {
   if (said.ephemeral === true) {
     throw new UsageError('--ephemeral and --cleanup exclude each other', { option: '--cleanup' });
   }
@@ -27,6 +37,8 @@ export function cleanUp(said: Settings, say: (line: string) => void): void {
     });
   }
   requirePrivileges(probeHost());
+  const status = asRootOfIds();
+  if (status !== undefined) return status;
   const { name, place } = remainsOf(said);
   const lock = place === undefined ? undefined : lockOf(place);
   try {
@@ -38,6 +50,17 @@ export function cleanUp(said: Settings, say: (line: string) => void): void {
   } finally {
     // and with it the lock files
     if (lock !== undefined) releaseLock(lock);
+  }
+  return 0;
+}
+
+/** What the other users of an ordinary user's guest have left belongs to ids that only count in a user namespace. */
+function asRootOfIds(): number | undefined {
+  try {
+    return runAgainAsRoot();
+  } catch (error) {
+    if (!refusesIds(error)) throw error;
+    return undefined;
   }
 }
 

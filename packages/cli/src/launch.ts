@@ -116,8 +116,7 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
       output.out(renderList(invocation.list));
       return 0;
     case 'cleanup':
-      cleanUp(invocation.settings, invocation.quiet ? () => {} : say);
-      return 0;
+      return cleanUp(invocation.settings, invocation.quiet ? () => {} : say);
     case 'launch':
       break;
   }
