@@ -281,6 +281,9 @@ it('where there are no user namespaces a bootstrap says so, and own files are ex
     assert.match(stderr, /^tsnspawn: .*user namespaces.*\nhint: .*max_user_namespaces/);
     assert.equal(readdirSync(cwd), []);
   }
+  const few = withUsers('echo 0 >/proc/sys/user/max_mnt_namespaces');
+  const { stderr } = mapped().tsnspawn(['bootstrap', '-q', 'bookworm', 'tree'], { cwd: place(mapped()), host: few });
+  assert.match(stderr, /^tsnspawn: cannot make the namespaces .*\nhint: user\.max_mnt_namespaces is 0: /);
   const cwd = place(single());
   const run = (...args: string[]) => single().tsnspawn(args, { cwd, host, ...SECONDS });
   assert.equal(run('bootstrap', '-q', '--variant=host', 'host', 'tree').stderr, '');

@@ -10,7 +10,7 @@ import { nativeMaps } from './machine';
  *
  * @param argv its path and arguments
  * @returns its exit status; 128 and its number for a signal
- * @throws PermissionError when the kernel makes no such namespace, StepError when it takes no such ids
+ * @throws StepError of the step `clone` when the kernel makes no such namespace, of the step `map` when the ids are refused
  */
 export function runInNamespace(
   argv: readonly string[],
@@ -24,18 +24,8 @@ export function runInNamespace(
     const { errno, syscall, about } = error as { errno?: number; syscall?: string; about?: string };
     if (errno === undefined || syscall === undefined) throw error;
     if (syscall === 'map') throw new StepError({ op: 'map', ...maps }, errno, about);
+    if (syscall === 'clone') throw new StepError({ op: 'clone', namespaces: ['user', 'mnt'] }, errno);
     const { name, text } = describeErrno(errno);
-    const what = syscall === 'exec' ? `start ${argv[0]} in` : 'make';
-    throw new PermissionError(`cannot ${what} a user namespace: ${text}`, {
-      code: name,
-      ...(syscall === 'exec' ? {} : { syscall }),
-      hint: HINTS[name] ?? USUAL_HINT,
-    });
+    throw new PermissionError(`cannot start ${argv[0]} in a user namespace: ${text}`, { code: name });
   }
 }
-
-const USUAL_HINT = 'tsnspawn doctor says what this host allows';
-const HINTS: Readonly<Record<string, string>> = {
-  ENOSPC: 'see /proc/sys/user/max_user_namespaces',
-  EUSERS: 'there are too many of them, one in the other',
-};
