@@ -1,5 +1,6 @@
 // Whole systems in a guest that has one id only: packages, a message bus, inits of both kinds.
 
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -13,6 +14,7 @@ import { ONE_ID, OneIdGuest } from '../support/remembered';
 const missing = needs(...ONE_ID);
 const it = only(test, missing);
 const inCgroup = only(test, missing ?? needs('cgroup2'));
+const withFuse = only(test, missing ?? needs('fuse'));
 
 let made: OneIdGuest | undefined;
 /** Made at the first call, for all tests of this file. */
@@ -113,6 +115,16 @@ it('a Debian with sysvinit boots without a cgroup, lets a user log in, and power
     running.write('poweroff\n');
     assert.is((await running.exited).status, 0);
   });
+});
+
+withFuse('a file system that a process of the guest serves can look into files while others look into it', () => {
+  const { user } = guest();
+  const device = join(user.home, 'fuse');
+  execFileSync('mknod', ['-m', '666', device, 'c', '10', '229']);
+  const program = guest().install('fuse');
+  // twice: from the first time on nobody has to be waited for
+  const script = `${program} /dev/fuse /mnt; ${program} /dev/fuse /mnt; stat -c %G /etc/shadow`;
+  assert.is(guest().sh(script, `--bind=${device}:/dev/fuse`), '20 of 20\n20 of 20\nshadow\n');
 });
 
 it('a guest ends when who serves it is killed, and says so; nobody who serves is left by a guest that ends', async () => {

@@ -14,6 +14,7 @@ export type Need =
   | 'namespaces'
   | 'zone'
   | 'tun'
+  | 'fuse'
   | 'cgroup'
   | 'cgroup2'
   | 'mirror'
@@ -67,6 +68,8 @@ function probe(need: Need): string | undefined {
       return mounted('cgroup2') ? undefined : 'needs a mounted cgroup2 hierarchy';
     case 'tun':
       return succeeds('test', ['-c', '/dev/net/tun']) ? undefined : 'needs /dev/net/tun';
+    case 'fuse':
+      return succeeds('test', ['-c', '/dev/fuse']) ? undefined : 'needs /dev/fuse';
     case 'zone':
       return succeeds('sh', ['-c', 'readlink /etc/localtime | grep /usr/share/zoneinfo/ && test -f /etc/localtime'])
         ? undefined

@@ -5,6 +5,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loneUser, planOf, tree, user, viewOf } from './fixtures';
 
+/** Beside the tree of the fixtures. */
+const STORE = '/srv/.#debian-tree.owners';
 const OWN = { uid: 1000, gid: 1000 };
 
 test('the monitor is root of a user namespace in which the caller is root and the subordinate ids follow', () => {
@@ -49,6 +51,31 @@ test('a tree that remembers its owners is run with one id by those who have more
   const { users } = viewOf(['true'], user(), tree({ remembers: true, owner: OWN }));
   assert.is(users?.size, 1);
   assert.equal(users?.around?.maps?.uids, [{ inside: 0, outside: 1000, size: 1 }]);
+});
+
+test('with one id users are emulated before the payload becomes one, and owners kept beside the tree', () => {
+  const emulated = (words: string[], facts = loneUser()) => {
+    const { inner } = planOf([...words, 'true'], facts);
+    const at = inner.findIndex(({ op }) => op === 'fakeRoot');
+    assert.ok(at < inner.findIndex(({ op }) => op === 'identity'), 'before the identity');
+    return inner[at];
+  };
+  const store = emulated([]);
+  assert.is(store?.op === 'fakeRoot' && store.store, STORE);
+  assert.equal(store, { op: 'fakeRoot', store: STORE, kept: true });
+  for (const option of ['-x', '--read-only', '--volatile=overlay'])
+    assert.equal(emulated([option]), { op: 'fakeRoot', store: STORE, kept: false }, option);
+  assert.is(emulated([], user()), undefined);
+  assert.is(planOf(['--private-users=1000000:1', 'true']).inner.filter(({ op }) => op === 'fakeRoot').length, 1);
+  assert.is(planOf(['--private-users=1000000', 'true']).inner.filter(({ op }) => op === 'fakeRoot').length, 0);
+});
+
+test('the limit that carries emulated users cannot be set', () => {
+  for (const words of [['--rlimit=LOCKS=5'], ['--rlimit=LOCKS=5:infinity']])
+    assert.throws(() => viewOf([...words, 'true'], loneUser()), /the limit LOCKS has to be infinite/);
+  assert.ok(
+    viewOf(['--rlimit=LOCKS=5', 'true'], user()).limits.some(({ name, soft }) => name === 'LOCKS' && soft === 5),
+  );
 });
 
 test('root of a user namespace makes none for the monitor', () => {

@@ -8,7 +8,14 @@
 
 namespace fakeroot {
 
-/// What lasts from call to call.
+/// An owner that has been said of a file system that is being configured: fsconfig(2), by process and descriptor.
+struct Said {
+  long process;
+  int fd;
+  Owner owner;
+};
+
+/// What lasts from call to call, in the memory that the servers share.
 struct State {
   int listener;
   /// A procfs of this process's own PID namespace. Its root is the working directory at all times: "TID/root" and its like are
@@ -18,6 +25,15 @@ struct State {
   int mounts;
   Identities identities;
   Owners owners;
+  static constexpr unsigned kMostSaid = 16;
+  Lock lock;
+  Said said[kMostSaid];
+  unsigned nextSaid;
+  /// Servers that wait for a call, all that have been added to the first, and whether there may be some.
+  uint32_t idle, servers;
+  bool many;
+  /// Calls that have come, and whether who watches sleeps.
+  uint32_t calls, asleep;
 };
 
 /// A path as this process reaches it.

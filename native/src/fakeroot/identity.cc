@@ -1,6 +1,5 @@
 #include "fakeroot/identity.hh"
 
-#include "fakeroot/memory.hh"
 #include "fakeroot/table.hh"
 
 namespace fakeroot {
@@ -47,13 +46,18 @@ const Identity& Identities::of(long thread) const {
   rlimit64 limit;
   if (sys::prlimit(thread, kTokenLimit, nullptr, &limit) < 0) return rows_[0];
   uint64_t row = limit.rlim_cur ^ kMark;
-  return rows_[row < count_ ? row : 0];
+  return rows_[row < __atomic_load_n(&count_, __ATOMIC_ACQUIRE) ? row : 0];
 }
 
-void Identities::note(long process) { notes_[static_cast<uint64_t>(process) % kMostNotes] = {process, &of(process)}; }
+void Identities::note(long process) {
+  const Identity& identity = of(process);
+  Locked locked(lock_);
+  notes_[static_cast<uint64_t>(process) % kMostNotes] = {process, &identity};
+}
 
-const Identity& Identities::ofPast(long process) const {
+const Identity& Identities::ofPast(long process) {
   if (sys::kill(process, 0) == 0) return of(process);
+  Locked locked(lock_);
   const Note& note = notes_[static_cast<uint64_t>(process) % kMostNotes];
   return note.process == process ? *note.identity : kStranger;
 }
@@ -67,6 +71,7 @@ long Identities::give(long thread, const Identity& identity) {
 
 long Identities::rowOf(const Identity& identity) {
   if (same(identity, rows_[0])) return 0;
+  Locked locked(lock_);
   uint32_t at = static_cast<uint32_t>(hash(identity)) % kIndexSize;
   for (; index_[at]; at = (at + 1) % kIndexSize)
     if (same(rows_[index_[at]], identity)) return index_[at];
@@ -77,7 +82,8 @@ long Identities::rowOf(const Identity& identity) {
   memcpy(groups_ + groupsUsed_, identity.groups, identity.groupCount * sizeof *groups_);
   groupsUsed_ += identity.groupCount;
   index_[at] = count_;
-  return count_++;
+  __atomic_store_n(&count_, count_ + 1, __ATOMIC_RELEASE);
+  return index_[at];
 }
 
 long setOne(Four& ids, bool privileged, uint32_t id) {

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "fakeroot/memory.hh"
+
 namespace fakeroot {
 
 constexpr uint32_t kNoId = 0xffffffff;
@@ -46,7 +48,7 @@ class Identities {
   /// Takes down who a process is, for when it is gone and somebody asks who it was: the other end of a socket that it has left.
   void note(long process);
   /// That of a process that may be gone.
-  const Identity& ofPast(long process) const;
+  const Identity& ofPast(long process);
 
  private:
   struct Note {
@@ -57,6 +59,8 @@ class Identities {
   /// The number of its row, or -1 when the table is full.
   long rowOf(const Identity& identity);
 
+  Lock lock_;
+  /// Those up to count_ do not change any more: they are read without the lock.
   Identity* rows_ = nullptr;
   uint32_t count_ = 0;
   uint32_t* groups_ = nullptr;

@@ -61,19 +61,11 @@ long mountWhereItIs(Call& call, const char* source, const char* target, const ch
   return error;
 }
 
-/// Owners that have been said of file systems that are being configured: fsconfig(2), by process and descriptor.
-struct Said {
-  long process;
-  int fd;
-  Owner owner;
-};
-constexpr unsigned kMostSaid = 16;
+/// In the place of the descriptor: it has become a mount.
 constexpr int kMounted = -2;
-Said said[kMostSaid];
-unsigned nextSaid = 0;
 
-Said* findSaid(long process, int fd) {
-  for (Said& one : said)
+Said* findSaid(State& state, long process, int fd) {
+  for (Said& one : state.said)
     if (one.process == process && one.fd == fd) return &one;
   return nullptr;
 }
@@ -90,9 +82,10 @@ Answer configureFor(Call& call, unsigned) {
   uint32_t id;
   if ((!user && !sys::equal(key, "gid")) || !takeId(value, id)) return Answer::proceed();
   long process = call.group();
-  Said* one = findSaid(process, call.number(0));
+  Locked locked(call.state.lock);
+  Said* one = findSaid(call.state, process, call.number(0));
   if (!one) {
-    one = &said[nextSaid++ % kMostSaid];
+    one = &call.state.said[call.state.nextSaid++ % State::kMostSaid];
     *one = {process, call.number(0), {}};
   }
   (user ? one->owner.uid : one->owner.gid) = id;
@@ -101,17 +94,24 @@ Answer configureFor(Call& call, unsigned) {
 
 /// fsmount(2): what was said of a file system is from now on about the mount, of which the process gets the descriptor.
 Answer finishMountFor(Call& call, unsigned) {
-  if (Said* one = findSaid(call.group(), call.number(0))) one->fd = kMounted;
+  long process = call.group();
+  Locked locked(call.state.lock);
+  if (Said* one = findSaid(call.state, process, call.number(0))) one->fd = kMounted;
   return Answer::proceed();
 }
 
 /// move_mount(2): its last moment out of everybody's sight.
 Answer placeMountFor(Call& call, unsigned) {
   constexpr long kTmpfs = 0x01021994;
-  Said* one = findSaid(call.group(), kMounted);
-  if (!one) return Answer::proceed();
-  const Owner owner = one->owner;
-  *one = {};
+  long process = call.group();
+  Owner owner;
+  {
+    Locked locked(call.state.lock);
+    Said* one = findSaid(call.state, process, kMounted);
+    if (!one) return Answer::proceed();
+    owner = one->owner;
+    *one = {};
+  }
   File root;
   if (root.open(call, call.number(0), 0, AT_EMPTY_PATH) == 0 && fileSystemOf(root.fd.get()).type == kTmpfs &&
       call.isValid())

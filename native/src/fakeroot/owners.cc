@@ -1,7 +1,5 @@
 #include "fakeroot/owners.hh"
 
-#include "fakeroot/memory.hh"
-
 namespace fakeroot {
 
 namespace {
@@ -54,19 +52,20 @@ sys::Text<32> linkTo(int file) {
 bool Owners::load(const char* store, bool kept) {
   kept_ = kept;
   seen_ = static_cast<Seen*>(reserve(kSeenSize * sizeof *seen_));
-  if (!seen_ || !grow()) return false;
-  if (!store) return true;
+  if (!seen_) return false;
+  if (!store) return makeTable(0);
   // Neither through a link nor into something else that waits there under the name.
   constexpr int kFlags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
   store_ = static_cast<int>(sys::open(store, kept ? O_RDWR | O_APPEND | O_CREAT | kFlags : O_RDONLY | kFlags, 0600));
   // In a directory that is not the caller's: as long as the machine runs, in memory.
   if (store_ < 0 && kept) store_ = static_cast<int>(sys::open(store, O_RDONLY | kFlags)), kept_ = false;
-  struct statx info;
-  if (store_ >= 0 && (sys::fstatx(store_, STATX_TYPE | STATX_NLINK, &info) < 0 ||
+  struct statx info {};
+  if (store_ >= 0 && (sys::fstatx(store_, STATX_TYPE | STATX_NLINK | STATX_SIZE, &info) < 0 ||
                       (info.stx_mode & kTypeMask) != kRegular || info.stx_nlink != 1)) {
     sys::close(store_);
     store_ = -1;
   }
+  if (!makeTable(store_ < 0 ? 0 : info.stx_size)) return false;
   if (store_ < 0) return true;
   uint32_t lines = readLines();
   if (kept_ && lines > count_ + 64) rewrite(store);
@@ -94,23 +93,20 @@ Owners::Seen& Owners::seenOf(const struct statx& info) {
 }
 
 Owner Owners::of(const struct statx& info, const char* path, bool follow) {
-  if (!canCarry(info.stx_mode)) {
-    const Entry* entry = count_ ? find(keyOf(info)) : nullptr;
-    return entry && entry->used ? entry->owner : Owner{};
+  if (!canCarry(info.stx_mode)) return inTable(info);
+  // To write an attribute changes the time of change.
+  {
+    Locked locked(lock_);
+    const Seen& seen = seenOf(info);
+    if (seen.inode == info.stx_ino && seen.device == deviceOf(info) && seen.seconds == info.stx_ctime.tv_sec &&
+        seen.nanoseconds == info.stx_ctime.tv_nsec)
+      return seen.owner;
   }
-  Seen& seen = seenOf(info);
-  // To write an attribute changes the time of change; what this process writes itself it puts here too.
-  if (seen.inode == info.stx_ino && seen.device == deviceOf(info) && seen.seconds == info.stx_ctime.tv_sec &&
-      seen.nanoseconds == info.stx_ctime.tv_nsec)
-    return seen.owner;
   Owner owner;
   char value[64];
   int call = follow ? __NR_getxattr : __NR_lgetxattr;
   long size = sys::invoke(call, path, kOwnerAttribute, value, sizeof value);
-  if (size == -EOPNOTSUPP) {
-    const Entry* entry = count_ ? find(keyOf(info)) : nullptr;
-    return entry && entry->used ? entry->owner : owner;
-  }
+  if (size == -EOPNOTSUPP) return inTable(info);
   if (size < 0 && size != -ENODATA) return owner;
   if (size > 0 && !decodeOwner(value, static_cast<size_t>(size), owner)) owner = {};
   // A placeholder is empty.
@@ -118,7 +114,10 @@ Owner Owners::of(const struct statx& info, const char* path, bool follow) {
     size = sys::invoke(call, path, kDeviceAttribute, value, sizeof value);
     if (size > 0) decodeDevice(value, static_cast<size_t>(size), owner);
   }
-  if (isSettled(info)) seen = {deviceOf(info), info.stx_ino, info.stx_ctime.tv_sec, info.stx_ctime.tv_nsec, owner};
+  if (isSettled(info)) {
+    Locked locked(lock_);
+    seenOf(info) = {deviceOf(info), info.stx_ino, info.stx_ctime.tv_sec, info.stx_ctime.tv_nsec, owner};
+  }
   return owner;
 }
 
@@ -126,7 +125,10 @@ long Owners::set(int file, const struct statx& info, const Owner& owner) {
   if (!canCarry(info.stx_mode)) return remember(info, owner);
   sys::Text<32> link = linkTo(file);
   // Whatever comes of it: what was seen may be wrong from here on.
-  seenOf(info) = {};
+  {
+    Locked locked(lock_);
+    seenOf(info) = {};
+  }
   char value[64];
   size_t size = encodeOwner(owner, value);
   // The tree's root keeps the attribute: it says that owners are remembered here.
@@ -143,8 +145,15 @@ long Owners::set(int file, const struct statx& info, const Owner& owner) {
   return sys::invoke(__NR_setxattr, link.c_str(), kDeviceAttribute, device.c_str(), device.size(), 0);
 }
 
+Owner Owners::inTable(const struct statx& info) {
+  if (!mayMistake()) return {};
+  Locked locked(lock_);
+  const Entry* entry = find(keyOf(info));
+  return entry->used ? entry->owner : Owner{};
+}
+
 Owners::Entry* Owners::find(const Key& key) {
-  uint32_t at = static_cast<uint32_t>(hashOf(key.device, key.inode, key.seconds, key.nanoseconds)) % capacity_;
+  uint64_t at = hashOf(key.device, key.inode, key.seconds, key.nanoseconds) % capacity_;
   for (; entries_[at].used; at = (at + 1) % capacity_) {
     const Key& other = entries_[at].key;
     if (other.inode == key.inode && other.device == key.device && other.seconds == key.seconds &&
@@ -155,32 +164,28 @@ Owners::Entry* Owners::find(const Key& key) {
 }
 
 long Owners::remember(const struct statx& info, const Owner& owner) {
-  Key key = keyOf(info);
-  Entry* entry = find(key);
-  if (!entry->used && owner.isPlain()) return 0;
-  if (!entry->used) {
-    if (count_ * 2 >= capacity_ && !grow()) return -ENOMEM;
-    entry = find(key);
-    count_++;
+  Entry entry{keyOf(info), owner, true};
+  {
+    Locked locked(lock_);
+    Entry* found = find(entry.key);
+    if (!found->used) {
+      if (owner.isPlain()) return 0;
+      if (count_ * 2 >= capacity_) return -ENOSPC;
+      count_++;
+    }
+    *found = entry;
   }
-  *entry = {key, owner, true};
-  if (key.device != 0) return 0;
+  if (entry.key.device != 0) return 0;
   markTree();
-  return store_ >= 0 && kept_ ? append(store_, *entry) : 0;
+  return store_ >= 0 && kept_ ? append(store_, entry) : 0;
 }
 
-bool Owners::grow() {
-  uint32_t old = capacity_;
-  Entry* from = entries_;
-  uint32_t size = old ? old * 2 : 4096;
-  auto* to = static_cast<Entry*>(reserve(size * sizeof(Entry)));
-  if (!to) return false;
-  entries_ = to;
-  capacity_ = size;
-  for (uint32_t i = 0; i < old; i++)
-    if (from[i].used) *find(from[i].key) = from[i];
-  if (from) giveBack(from, old * sizeof(Entry));
-  return true;
+bool Owners::makeTable(uint64_t size) {
+  constexpr uint64_t kShortestLine = 12, kLeast = 1 << 20;
+  capacity_ = kLeast;
+  while (capacity_ < size / kShortestLine * 4) capacity_ *= 2;
+  entries_ = static_cast<Entry*>(reserve(capacity_ * sizeof *entries_));
+  return entries_;
 }
 
 /// Lines of "INODE SECONDS.NANOSECONDS UID GID"; the last one for a file counts.
@@ -213,7 +218,6 @@ void Owners::takeLine(const char* p, const char* end) {
       !takeNumber(p, end, '\n', gid, no))
     return;
   Key key{0, inode, static_cast<int64_t>(minus ? -seconds : seconds), static_cast<uint32_t>(nanoseconds)};
-  if (count_ * 2 >= capacity_ && !grow()) return;
   Entry* entry = find(key);
   if (!entry->used) count_++;
   *entry = {key, {static_cast<uint32_t>(uid), static_cast<uint32_t>(gid)}, true};
@@ -227,7 +231,7 @@ void Owners::rewrite(const char* store) {
   sys::UniqueFd file(sys::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_EXCL, 0600));
   if (path.full() || !file.ok()) return;
   long error = 0;
-  for (uint32_t i = 0; error >= 0 && i < capacity_; i++)
+  for (uint64_t i = 0; error >= 0 && i < capacity_; i++)
     if (entries_[i].used && !entries_[i].owner.isRoot()) error = append(file.get(), entries_[i]);
   if (error < 0 || sys::renameat(AT_FDCWD, path.c_str(), store) < 0) {
     sys::unlinkat(AT_FDCWD, path.c_str(), 0);

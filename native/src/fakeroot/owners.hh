@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "sys/kernel.hh"
+#include "fakeroot/memory.hh"
 
 namespace fakeroot {
 
@@ -32,7 +32,7 @@ class Owners {
   Owner of(const struct statx& info, const char* path, bool follow);
   /// There is something in the table: what is made now may get the inode number of a file of which this process does not know that
   /// it is gone, within the same tick of the clock that times of birth are taken from. So its owner has to be set, root too.
-  bool mayMistake() const { return count_ > 0; }
+  bool mayMistake() const { return __atomic_load_n(&count_, __ATOMIC_RELAXED) > 0; }
   /// Remembers it. `file` is an O_PATH descriptor. 0 or -errno.
   long set(int file, const struct statx& info, const Owner& owner);
 
@@ -58,9 +58,12 @@ class Owners {
 
   Key keyOf(const struct statx& info) const;
   Seen& seenOf(const struct statx& info);
+  /// What is in the table.
+  Owner inTable(const struct statx& info);
   Entry* find(const Key& key);
   long remember(const struct statx& info, const Owner& owner);
-  bool grow();
+  /// Makes the table, for a file of this size and what comes.
+  bool makeTable(uint64_t size);
   /// Returns the number of lines.
   uint32_t readLines();
   void takeLine(const char* line, const char* end);
@@ -72,11 +75,13 @@ class Owners {
     return static_cast<uint64_t>(info.stx_dev_major) << 32 | info.stx_dev_minor;
   }
 
+  Lock lock_;
   int store_ = -1, tree_ = -1;
   bool kept_ = false, marked_ = false;
   uint64_t treeDevice_ = 0, treeInode_ = 0;
   Entry* entries_ = nullptr;
-  uint32_t capacity_ = 0, count_ = 0;
+  uint64_t capacity_ = 0;
+  uint32_t count_ = 0;
   Seen* seen_ = nullptr;
 };
 

@@ -1,5 +1,7 @@
 #include "fakeroot/server.hh"
 
+#include <new>
+
 #include "fakeroot/call.hh"
 
 namespace fakeroot {
@@ -65,13 +67,36 @@ void awaitNotice() {
   for (;;) sys::poll(nullptr, 0, nullptr);
 }
 
+constexpr int kFutexWait = 0, kFutexWake = 1;
+
+void wakeWatch(State& state) {
+  __atomic_store_n(&state.asleep, 0, __ATOMIC_SEQ_CST);
+  sys::invoke(__NR_futex, &state.asleep, kFutexWake, 1);
+}
+
+/// Makes a process that goes on from here, as this one does; true in that one. It is a child of the monitor too.
+bool multiply() { return sys::invoke(__NR_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) == 0; }
+
+/// Makes one more server; true in that one.
+bool makeServer(State& state) {
+  constexpr uint32_t kMostServers = 64;
+  if (__atomic_load_n(&state.servers, __ATOMIC_RELAXED) >= kMostServers || !multiply()) return false;
+  __atomic_add_fetch(&state.servers, 1, __ATOMIC_RELAXED);
+  return true;
+}
+
 [[noreturn]] void serve(State& state) {
   for (;;) {
     seccomp_notif notice{};
+    __atomic_add_fetch(&state.idle, 1, __ATOMIC_SEQ_CST);
     long error = sys::ioctl(state.listener, static_cast<unsigned>(SECCOMP_IOCTL_NOTIF_RECV), &notice);
+    bool last = __atomic_sub_fetch(&state.idle, 1, __ATOMIC_SEQ_CST) == 0;
     if (error == -ENOENT) awaitNotice();
     if (error == -EINTR || error == -ENOENT) continue;
     if (error < 0) sys::exit(1);
+    state.calls++;
+    if (__atomic_load_n(&state.asleep, __ATOMIC_SEQ_CST)) wakeWatch(state);
+    if (last && state.many && makeServer(state)) continue;
     const Answer result = answer(state, notice);
     if (result.sent) continue;
     seccomp_notif_resp response{};
@@ -83,6 +108,31 @@ void awaitNotice() {
     else
       response.val = result.value;
     sys::ioctl(state.listener, static_cast<unsigned>(SECCOMP_IOCTL_NOTIF_SEND), &response);
+  }
+}
+
+/// Watches that the one server does not wait for ever.
+///
+/// A look into a file system may take long, and into one that a process of the guest serves (FUSE) for ever: when that waits for a call
+/// in its turn. From the first time on that one call has taken a second there are several servers, always one more than are busy.
+/// Not before, because the kernel wakes all that wait. They are processes, and not threads, since each needs a root, a working
+/// directory and a mask for modes of its own.
+[[noreturn]] void watch(State& state) {
+  constexpr __kernel_timespec kPatience{1, 0};
+  for (;;) {
+    uint32_t before = __atomic_load_n(&state.calls, __ATOMIC_SEQ_CST);
+    sys::poll(nullptr, 0, &kPatience);
+    if (__atomic_load_n(&state.calls, __ATOMIC_SEQ_CST) != before) continue;
+    if (__atomic_load_n(&state.idle, __ATOMIC_SEQ_CST) == 0) {
+      state.many = true;
+      __atomic_add_fetch(&state.servers, 1, __ATOMIC_RELAXED);
+      serve(state);
+    }
+    // Nobody calls: it sleeps until somebody does.
+    __atomic_store_n(&state.asleep, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&state.calls, __ATOMIC_SEQ_CST) == before)
+      sys::invoke(__NR_futex, &state.asleep, kFutexWait, 1, nullptr);
+    __atomic_store_n(&state.asleep, 0, __ATOMIC_SEQ_CST);
   }
 }
 
@@ -118,11 +168,16 @@ long start(const Service& service) {
   if (pid == 0) {
     int channel = keepOnly(service.listener, service.proc, ends[1]);
     sys::prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("tsnspawn-ids"));
-    static State state;
+    void* memory = reserve(sizeof(State));
+    if (!memory) sys::exit(1);
+    State& state = *new (memory) State{};
+    // All that come of this one, to be ended together.
+    sys::invoke(__NR_setpgid, 0, 0);
     long error = channel < 0 ? channel : prepare(state, service);
     sys::sendMessage(channel, &error, sizeof error);
     if (error < 0) sys::exit(1);
     sys::close(channel);
+    if (multiply()) watch(state);
     serve(state);
   }
   sys::close(ends[1]);

@@ -13,7 +13,8 @@ struct Service {
   bool kept;          // it may be written
 };
 
-/// Starts it. Returns its process id, or -errno; it serves until it is killed.
+/// Starts it. Returns its process id, or -errno. It makes more of its kind: they are children of this process, in a process group of
+/// that number, and serve until they are killed.
 long start(const Service& service);
 
 }  // namespace fakeroot

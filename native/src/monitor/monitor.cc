@@ -291,8 +291,7 @@ class Watch {
     }
     if (pid_ > 0 && context_.network.hasLostHelper()) sendEvent(wire::Event::kHelperLost);
     // Without it nothing in the guest works any more.
-    if (fakeRoot_ > 0 && sys::wait(fakeRoot_, &status, WNOHANG) == fakeRoot_) {
-      fakeRoot_ = 0;
+    if (fakeRoot_ > 0 && sys::wait(-fakeRoot_, &status, WNOHANG) > 0) {
       kill(wire::Cause::kFakeRoot);
     }
   }
@@ -303,8 +302,8 @@ class Watch {
     if (context_.registered) signOff(plan, false);
     if (fakeRoot_ > 0) {
       int status;
-      sys::kill(fakeRoot_, SIGKILL);
-      while (sys::wait(fakeRoot_, &status, 0) == -EINTR) {
+      sys::kill(-fakeRoot_, SIGKILL);
+      while (sys::wait(-fakeRoot_, &status, 0) != -ECHILD) {
       }
       fakeRoot_ = 0;
     }

@@ -14,7 +14,7 @@ import { environmentOf } from './view/environment';
 import { imageEntries } from './view/image';
 import { journalEntries } from './view/journal';
 import { procCovers, procEntry, procReadOnly, sysEntries } from './view/kernel';
-import { limitsOf, requireDescriptors } from './view/limits';
+import { limitsOf, requireDescriptors, requireTokens } from './view/limits';
 import type { ContainerView, Entry, HelperView, PayloadView, ResourceView, UnitView, UsersView } from './view/model';
 import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
@@ -49,6 +49,8 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
   const resources = resourcesIn(unit, spec, host);
   const readOnly = root.readOnly && spec.volatile !== 'yes';
   const network = networkOf(spec, host, machine);
+  const limits = limitsOf(spec, host);
+  requireTokens(limits, users);
   const warnings: string[] = [];
   const warn = (text: string): void => void warnings.push(text);
   warnOfOwner(tree, users, warn);
@@ -79,7 +81,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     ...(spec.selinuxApiContext === undefined ? {} : { apiLabel: spec.selinuxApiContext }),
     network,
     privileges: privilegesOf(spec, host, users),
-    limits: limitsOf(spec, host),
+    limits,
     ...(spec.oomScoreAdjust === undefined ? {} : { oomScoreAdjust: spec.oomScoreAdjust }),
     ...(spec.cpuAffinity === undefined ? {} : { cpuAffinity: spec.cpuAffinity }),
     ...(spec.personality === undefined ? {} : { personality: spec.personality }),

@@ -1,12 +1,12 @@
 // Resource limits of the payload: those the kernel gives to the host's own PID 1, not the caller's, so that a guest behaves
 // the same from whichever shell or service it is started.
 
-import { PermissionError } from '../errors';
+import { PermissionError, UnsupportedError } from '../errors';
 import type { HostFacts, Rlimit } from '../facts';
 import type { RlimitName } from '../plan';
 import { exceeds, smaller } from '../rlimits';
 import type { ContainerSpec } from '../spec';
-import type { LimitView } from './model';
+import type { LimitView, UsersView } from './model';
 import { mayRaiseLimits } from './privileges';
 
 const KIB = 1024;
@@ -32,6 +32,19 @@ const DEFAULTS = {
 
 /** What launcher and monitor have open at once, with room for the sources of mounts. */
 const DESCRIPTORS = 128;
+
+/**
+ * With one id the limit LOCKS, which means nothing to the kernel, carries the emulated users from process to process.
+ * @throws UnsupportedError where it cannot
+ */
+export function requireTokens(limits: readonly LimitView[], users: UsersView | undefined): void {
+  const locks = limits.find(({ name }) => name === 'LOCKS');
+  if (users?.size !== 1 || locks === undefined || (locks.soft === 'infinity' && locks.hard === 'infinity')) return;
+  throw new UnsupportedError('the limit LOCKS has to be infinite in a container with one id', {
+    option: '--rlimit',
+    hint: 'no Linux since 2.4.25 heeds it: leave --rlimit=LOCKS= out, or raise your own (ulimit -Hx)',
+  });
+}
 
 /** @throws PermissionError where a launch would end somewhere in its middle, for want of descriptors */
 export function requireDescriptors(host: HostFacts): void {
