@@ -13,14 +13,14 @@ How likely the kernel is to kill processes of the container when memory runs out
 The processors that the container may run on: numbers and ranges between commas or blanks, \`0-3,8\`. May be given several times; all of them count together.`,
 
   property: `
-Resource control for all processes of the container together, by the names and in the units of systemd.resource-control(5): \`MemoryMax=1G\`, \`CPUQuota=50%\`, \`TasksMax=100\`, \`AllowedCPUs=0-1\`, \`IOWeight=50\`. They are set on the container's own cgroup, so they also work on hosts without systemd. May be given several times. A property that the host cannot give is an error.`,
+Resource control for all processes of the container together, by the names and in the units of systemd.resource-control(5): \`MemoryMax=1G\`, \`CPUQuota=50%\`, \`TasksMax=100\`, \`AllowedCPUs=0-1\`, \`IOWeight=50\`. They are set on the container's own cgroup, so they also work on hosts without systemd. May be given several times. A property that the host cannot give is an error; so is, without root, one whose controller no cgroup of the caller has.`,
 
   slice: `
-The slice of systemd that the container's scope is put into. By default that is *machine.slice*. On a host that systemd does not manage there are no slices, and this has no effect.`,
+The slice of systemd that the container's scope is put into. By default that is *machine.slice*. Without root it is one of the caller's own systemd. On a host that systemd does not manage there are no slices, and this has no effect.`,
 
   register: `
-Whether the machine is registered with systemd-machined, so that machinectl(1) lists it. \`auto\`, the default, does so where it runs. \`yes\` fails where it could be reached and refuses, and warns on a host that systemd does not manage.`,
+Whether the machine is registered with systemd-machined, so that machinectl(1) lists it. \`auto\`, the default, does so where it runs, and for root: it takes registrations from nobody else. \`yes\` fails where it could be reached and refuses, and warns on a host that systemd does not manage.`,
 
   'keep-unit': `
-Makes no scope for the container: it stays in the unit that the launcher was started in. When the container reboots, the launcher ends with status 133 instead of starting it again, so that the service manager does. For service units.`,
+Makes no scope for the container: it stays in the unit that the launcher was started in. When the container reboots, the launcher ends with status 133 instead of starting it again, so that the service manager does. For service units, which must be delegated (\`Delegate=yes\`) where an ordinary user boots systemd in one.`,
 } as const;
