@@ -49,8 +49,15 @@ export interface BootstrapOptions {
   readonly aptDirectory?: string;
 }
 
+/** What it takes to choose archives, and to fetch from them. */
+export interface ArchiveContext extends RepositoryOptions {
+  readonly options: Pick<BootstrapOptions, 'suite' | 'mirror' | 'keyring' | 'aptDirectory'> & {
+    readonly components: readonly string[];
+  };
+}
+
 /** Options with what was left open filled in, and the means to carry them out. */
-export interface Context extends RepositoryOptions {
+export interface Context extends ArchiveContext {
   readonly options: BootstrapOptions & {
     readonly architecture: string;
     readonly variant: Variant;

@@ -8,7 +8,7 @@ import type { OpenedArchive } from './apt/repository';
 import { loadUniverse } from './apt/repository';
 import { type Resolution, resolve } from './apt/resolve';
 import { TreeWriter } from './archive/tree-writer';
-import type { Context } from './context';
+import type { ArchiveContext, Context } from './context';
 import { ARCHIVES, configurePackages, debName, divertsOnUnpack, planSteps } from './dpkg/configure';
 import { writeDatabase } from './dpkg/database';
 import { packageText, type Unpacked, unpackPackages } from './dpkg/unpack';
@@ -31,7 +31,7 @@ const debug = createDebug('tsnspawn:bootstrap');
 const MERGED: ReadonlySet<string> = new Set(['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libo32', 'libx32']);
 
 /** Fetch one package, verified against what its index says. */
-export function fetchPackage(context: Context, one: Package): Promise<string> {
+export function fetchPackage(context: ArchiveContext, one: Package): Promise<string> {
   // The path comes from a signed index, yet it becomes part of an address: it may not climb out of the archive.
   if (
     !/^[A-Za-z0-9][A-Za-z0-9+._~:%/-]*$/.test(one.filename) ||

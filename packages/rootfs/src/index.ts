@@ -28,4 +28,5 @@ export { decodeOwner, encodeOwner, OWNER_ATTRIBUTE } from './owners/remembered';
 export { appendToStore, readStore, storeBeside } from './owners/store';
 export { terminalProgress } from './progress';
 export { type RemoveOptions, removeTree } from './remove';
+export { type UnpackOptions, unpackOnly } from './unpack-only';
 export { appletNames } from './variant/busybox';

@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { type Archive, type OpenedArchive, openArchive, SuiteUnknownError } from './apt/repository';
 import { type Keyring, readKeyring } from './apt/signature';
 import { aptBoolean, chooseSources, readAptSources, type Source } from './apt/sources';
-import type { Context } from './context';
+import type { ArchiveContext } from './context';
 import { BootstrapError } from './errors';
 import { mirrorUrl } from './fetch/transport';
 
@@ -19,7 +19,7 @@ const KEYRINGS = [
  * Open the archives for a request. With a mirror named it is that one alone. Without, it is what the host's APT uses: the main
  * archive, and for a released suite also its updates and security suites where the host has such.
  */
-export async function openArchives(context: Context): Promise<OpenedArchive[]> {
+export async function openArchives(context: ArchiveContext): Promise<OpenedArchive[]> {
   const { options } = context;
   if (options.mirror !== undefined) {
     const uri = mirrorUrl(options.mirror);
@@ -62,7 +62,7 @@ function byCodename(source: Source, main: OpenedArchive, asked: string): Source 
     : { ...source, suite: codename + source.suite.slice(asked.length) };
 }
 
-async function openFirst(sources: readonly Source[], context: Context): Promise<OpenedArchive> {
+async function openFirst(sources: readonly Source[], context: ArchiveContext): Promise<OpenedArchive> {
   let unknown: unknown;
   for (const source of sources) {
     try {
@@ -75,7 +75,7 @@ async function openFirst(sources: readonly Source[], context: Context): Promise<
   throw unknown;
 }
 
-function archiveOf(source: Source, { options }: Context): Archive {
+function archiveOf(source: Source, { options }: ArchiveContext): Archive {
   return {
     uri: mirrorUrl(source.uri),
     suite: source.suite,
