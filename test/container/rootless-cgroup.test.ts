@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { footprintOf, nothingLeft } from '../support/footprint';
-import { eventually, type Outcome } from '../support/launcher';
+import { eventually, type Outcome, Running } from '../support/launcher';
 import { withRunning } from '../support/machines';
 import { needs, only } from '../support/needs';
 import { OrdinaryUser } from '../support/users';
@@ -53,6 +53,10 @@ function giving(controller: string, body: (cgroup: string) => void): void {
     rmdirSync(own);
   }
 }
+
+/** Where cgroup2 is mounted. */
+const UNIFIED =
+  mounts.find(({ path }) => spawnSync('stat', ['-fc', '%T', path]).stdout.toString() === 'cgroup2fs\n')?.path ?? '';
 
 const withController = (name: string) => {
   const there = mounts.some(({ controllers }) => controllers.includes(name));
@@ -210,30 +214,52 @@ inCgroup2('--cleanup removes what is left when launcher and monitor are killed a
   assert.match(stderr, /^Removed \S+\/tsnspawn-gone-\d+\.$/m);
 });
 
-/** What a launch says when the file systems of cgroups have been changed by this script. */
-function elsewhere(script: string): string {
-  const { user, debian } = place();
-  const words = [
-    'setpriv',
-    `--reuid=${user.uid}`,
-    `--regid=${user.gid}`,
-    '--clear-groups',
-    ...user.command,
-    '-bD',
-    debian,
-  ];
-  const { stderr } = spawnSync('unshare', ['-m', 'sh', '-ec', `${script}; exec "$@"`, 'sh', ...words], {
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  return stderr;
+/** The command as the user. */
+const asUser = (user: OrdinaryUser): string[] => [
+  ...['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'],
+  ...user.command,
+];
+
+/** A run where the file systems of cgroups have been changed by this script. */
+function elsewhere(script: string, args: readonly string[]) {
+  const words = ['-m', 'sh', '-ec', `${script}; exec "$@"`, 'sh', ...asUser(place().user), ...args];
+  return spawnSync('unshare', words, { encoding: 'utf8', timeout: 60_000 });
 }
 
-inCgroup2('cgroup2 that is read-only or covered is told as that', () => {
-  const unified = mounts.find(({ path }) => spawnSync('stat', ['-fc', '%T', path]).stdout.toString() === 'cgroup2fs\n');
-  const at = unified?.path ?? '';
-  assert.match(elsewhere(`mount -o remount,ro,bind ${at}`), new RegExp(`^hint: ${at} is mounted read-only`, 'm'));
-  assert.match(elsewhere(`mount -t tmpfs none ${at}`), new RegExp(`^hint: something lies over ${at}`, 'm'));
+/** A launch in a cgroup of the user's whose mount cannot be written. */
+const READ_ONLY = `mount -o remount,ro,bind ${UNIFIED}`;
+
+inCgroup2('in a cgroup of the user a Debian boots where only the mount is read-only, and nothing is left', () => {
+  const { user, debian } = place();
+  const cgroup = user.cgroup();
+  const { status, stdout, stderr } = elsewhere(`echo $$ >${cgroup}/cgroup.procs; ${READ_ONLY}`, [
+    'boot-check',
+    '-D',
+    debian,
+  ]);
+  assert.is(status, 0, stderr);
+  assert.match(stdout, UP);
+  assert.equal(directories(cgroup), []);
+});
+
+inCgroup2('the same when the monitor is killed', async () => {
+  const { user, debian } = place();
+  const cgroup = user.cgroup();
+  const script = `echo $$ >${cgroup}/cgroup.procs; ${READ_ONLY}; exec "$@"`;
+  const words = ['-m', 'sh', '-ec', script, 'sh', ...asUser(user), '-bD', debian];
+  await withRunning(new Running('unshare', words), async (running) => {
+    await running.until(/login: /);
+    assert.is(directories(cgroup).length, 1);
+    process.kill(footprintOf(running).monitor, 'SIGKILL');
+    await running.exited;
+    assert.equal(directories(cgroup), []);
+  });
+});
+
+inCgroup2('cgroup2 that is read-only or covered is told as that, where the cgroup is not the user’s either', () => {
+  const said = (script: string): string => elsewhere(script, ['-bD', place().debian]).stderr;
+  assert.match(said(READ_ONLY), new RegExp(`^hint: ${UNIFIED} is mounted read-only`, 'm'));
+  assert.match(said(`mount -t tmpfs none ${UNIFIED}`), new RegExp(`^hint: something lies over ${UNIFIED}`, 'm'));
 });
 
 test.run();

@@ -69,6 +69,18 @@ test('a mount that is read-only or covered, and a kernel without cgroup namespac
   assert.match(refusal(['-b'], user({ cgroup: { kind: 'none', v1: [] } })).hint ?? '', /mount -t cgroup2/);
 });
 
+test('where only the mount is in the way, the monitor mounts its own cgroup', () => {
+  for (const unifiedObstacle of ['read-only', 'hidden'] as const) {
+    const { outer, inner } = planOf(['-b'], user({ cgroup: { ...FOREIGN, unifiedObstacle, unifiedAnew: true } }));
+    assert.equal(
+      outer.slice(0, 4).map((step) => (step.op === 'mount' ? `${step.fs} on ${step.target}` : step.op)),
+      ['unshareCgroup', 'tmpfs on /sys/fs/cgroup', 'cgroup2 on /sys/fs/cgroup', 'cgroup'],
+    );
+    assert.is(stepsOf(outer, 'cgroup')[0]?.path, '/tsnspawn-debian-tree-77');
+    assert.is(stepsOf(inner, 'unshareCgroup').length, 1);
+  }
+});
+
 test('other inits and plain commands start without', () => {
   for (const cgroup of [FOREIGN, V1, HYBRID]) {
     assert.is(viewOf(['true'], user({ cgroup })).cgroup.kind, 'none');

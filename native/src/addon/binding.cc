@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "addon/bytes.hh"
+#include "addon/cgroup.hh"
 #include "addon/content.hh"
 #include "addon/files-binding.hh"
 #include "addon/ids.hh"
@@ -187,6 +188,9 @@ Napi::Value lockIdsBinding(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), lockIds(info[0].ToNumber().Uint32Value(), info[1].ToNumber().Uint32Value()));
 }
 
+/// ownsCgroup() → boolean
+Napi::Value ownsCgroupBinding(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), ownsCgroup()); }
+
 /// mapsOwners(directory) → boolean
 Napi::Value mapsOwnersBinding(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), mapsOwners(info[0].ToNumber()));
@@ -332,6 +336,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("readFile", Napi::Function::New<readFileBinding>(env));
   exports.Set("readSocket", Napi::Function::New<readSocketBinding>(env));
   exports.Set("lockIds", Napi::Function::New<lockIdsBinding>(env));
+  exports.Set("ownsCgroup", Napi::Function::New<ownsCgroupBinding>(env));
   exports.Set("mapsOwners", Napi::Function::New<mapsOwnersBinding>(env));
   exports.Set("commandLine", Napi::Function::New<commandLine>(env));
   exports.Set("closeFd", Napi::Function::New<closeFd>(env));

@@ -62,6 +62,19 @@ class Supervisor {
     if (users_.ok() && sys::invoke(__NR_setns, users_.get(), CLONE_NEWUSER) == 0) sys::unshare(CLONE_NEWNS);
   }
 
+  /// As the monitor has: where it made its cgroups by a mount of its own, which has gone with it.
+  void mountCgroups() {
+    bool anew = false;
+    for (uint32_t i = 0; i < plan_.header().outerCount; i++) {
+      const wire::Step& step = plan_.outer()[i];
+      if (step.op == wire::Op::kUnshareCgroup) anew = sys::unshare(CLONE_NEWCGROUP) == 0;
+      if (!anew || step.op != wire::Op::kMount) continue;
+      const char* type = plan_.text(step.s0);
+      sys::mount(type, plan_.text(step.s1), type, step.a, nullptr);
+      anew = !sys::equal(type, "cgroup2");
+    }
+  }
+
   void hearSignal(int signals) {
     sys::SignalInfo info;
     if (sys::read(signals, &info, sizeof info) != sizeof info) return;
@@ -200,6 +213,7 @@ class Supervisor {
       // Somebody killed the monitor, and the kernel the guest with it: what the monitor would have done last.
       restoreTerminal();
       enterUsers();
+      mountCgroups();
       for (uint32_t i = 0; i < plan_.header().outerCount; i++)
         if (plan_.outer()[i].op == wire::Op::kCgroup) removeCgroup(plan_, plan_.outer()[i]);
       for (uint32_t i = 0; i < plan_.header().outerCount; i++)

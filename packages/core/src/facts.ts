@@ -41,6 +41,9 @@ export interface CgroupFacts {
   readonly unifiedWritable?: boolean | undefined;
   /** why */
   readonly unifiedObstacle?: CgroupObstacle | undefined;
+  /** only the mount is in the way: the launcher's own cgroup is the caller's, and can be mounted anew at the same place, as the root
+   *  of a cgroup namespace. Looked for when it is asked after */
+  readonly unifiedAnew?: boolean | undefined;
   /** the legacy hierarchies that are mounted, name=systemd among them */
   readonly v1: readonly CgroupHierarchy[];
   /** false where the kernel has no cgroup namespaces (before Linux 4.6). Default true */

@@ -148,6 +148,8 @@ export interface Addon {
   /** locks the ids from `base` on against systemd-nspawn and others: a descriptor, or -EBUSY where somebody has some of them */
   lockIds(base: number, size: number): number;
   /** whether the file system of a directory can show other owners than it has */
+  /** the caller's own cgroup of cgroup2 can be written by a mount of its own */
+  ownsCgroup(): boolean;
   mapsOwners(fd: number): boolean;
   /** bytes that are no UTF-8 as lone surrogates */
   commandLine(): readonly string[];

@@ -26,9 +26,12 @@ export function lowerCgroup(
   const bounded = (hierarchy: CgroupHierarchy): boolean =>
     resources?.settings.some((setting) => setting.hierarchy === hierarchy.name) === true;
   const legacy = facts.v1.filter((hierarchy) => bounded(hierarchy) || writes(layout, hierarchy));
+  const { unifiedMount = '/sys/fs/cgroup', unifiedPath = '/' } = facts;
+  const anew = layout.kind === 'unified' && layout.anew === true;
   const unified = layout.kind === 'unified' || layout.kind === 'host' || resources?.unified?.bounded === true;
   const host = [
-    ...(unified ? unifiedSteps(facts, resources, name) : []),
+    ...(anew ? anewSteps(unifiedMount) : []),
+    ...(unified ? unifiedSteps(unifiedMount, anew ? '/' : unifiedPath, resources, name) : []),
     ...legacy.flatMap((hierarchy) => legacySteps(hierarchy, bounded(hierarchy), resources, name)),
   ];
   const place = resources?.unified;
@@ -37,10 +40,21 @@ export function lowerCgroup(
     host: [...host, ...shown.opened],
     unshare: layout.kind === 'host' || host.length === 0 ? [] : [{ op: 'unshareCgroup' }],
     mounts: shown.mounts,
-    ...(unified && place?.leaf
-      ? { leaf: `${facts.unifiedMount ?? '/sys/fs/cgroup'}${join(place.base, 'supervisor')}` }
-      : {}),
+    ...(unified && place?.leaf ? { leaf: `${unifiedMount}${join(place.base, 'supervisor')}` } : {}),
   };
+}
+
+/**
+ * The host's mount is read-only, or covered, and the cgroup that the launcher is in is the caller's: in a cgroup namespace of the
+ * monitor it is the root of a new mount. That goes onto a tmpfs, because the kernel refuses a file system on top of itself.
+ */
+function anewSteps(target: string): Step[] {
+  const flags = ['nosuid', 'nodev', 'noexec'] as const;
+  return [
+    { op: 'unshareCgroup' },
+    { op: 'mount', fs: 'tmpfs', target, flags, data: '' },
+    { op: 'mount', fs: 'cgroup2', target, flags, data: '' },
+  ];
 }
 
 function join(directory: string, name: string): string {
@@ -51,10 +65,9 @@ function writes(layout: CgroupLayout, { name }: CgroupHierarchy): boolean {
   return layout.kind === 'legacy' && layout.hierarchies.some((shown) => shown.name === name && !shown.readOnly);
 }
 
-function unifiedSteps(facts: CgroupFacts, resources: ResourceView | undefined, name: string): Step[] {
-  const mount = facts.unifiedMount ?? '/sys/fs/cgroup';
+function unifiedSteps(mount: string, own: string, resources: ResourceView | undefined, name: string): Step[] {
   const place = resources?.unified;
-  const base = place?.base ?? facts.unifiedPath ?? '/';
+  const base = place?.base ?? own;
   const bounded = place?.bounded === true;
   // in a unit that is all the launcher's own there is no other to tell it from
   const path = join(base, place?.leaf && !bounded ? PAYLOAD : name);

@@ -53,6 +53,9 @@ export function cgroupLayout(
   }
   if (old && legacy) return legacyLayout(host);
   if (unified) return { kind: 'unified', optional: !needed };
+  if (needed && host.cgroup.namespace !== false && host.cgroup.unifiedAnew === true) {
+    return { kind: 'unified', optional: false, anew: true };
+  }
   if (needed && ofAge)
     throw missing(`systemd ${version} in the tree needs cgroup2`, host, 'unified', mountHint(host, true));
   if (legacy) return legacyLayout(host);

@@ -197,7 +197,8 @@ export interface LegacyHierarchy {
 /** What the guest finds at /sys/fs/cgroup; rooted at a cgroup of its own, but for `host`. */
 export type CgroupLayout =
   | { readonly kind: 'none' }
-  | { readonly kind: 'unified'; readonly optional: boolean }
+  /** `anew`: the monitor mounts its own cgroup where the host's are, in a cgroup namespace of its own */
+  | { readonly kind: 'unified'; readonly optional: boolean; readonly anew?: true }
   | { readonly kind: 'legacy'; readonly hierarchies: readonly LegacyHierarchy[] }
   /** no namespace: all of the host's cgroup2, read-only, but for the guest's own cgroup */
   | { readonly kind: 'host' };

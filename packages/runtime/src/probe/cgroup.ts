@@ -1,7 +1,7 @@
 // The cgroup hierarchies of the host, and the launcher's own place in each: cgroups(7), /proc/self/cgroup. Who is not root of the
 // host has none of its own unless one is delegated to it; it may lie above the one that the launcher is in.
 
-import { accessSync, constants, readdirSync } from 'node:fs';
+import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CgroupFacts, CgroupHierarchy, CgroupObstacle } from '@tsnspawn/core';
 import { addon } from '@tsnspawn/native';
@@ -47,6 +47,10 @@ export function probeCgroups(membership: string, mounts: readonly Mount[], root 
     v1,
     namespace: hasNamespaces(),
     ...(unified === undefined ? {} : unifiedFacts(unified, place)),
+    get unifiedAnew() {
+      const inTheWay = place.obstacle === 'read-only' || place.obstacle === 'hidden';
+      return !root && inTheWay && isDirectory(unified?.path ?? '') && addon().ownsCgroup();
+    },
   };
 }
 
@@ -124,6 +128,10 @@ function childrenOf(directory: string): string[] {
   } catch {
     return [];
   }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 export function may(path: string, mode: number): boolean {
