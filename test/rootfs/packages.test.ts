@@ -138,6 +138,20 @@ asRoot('a script that fails is named with what it said, and nothing is left', as
   );
 });
 
+asRoot('scripts find the name that the system will have, and the tree does not keep it', async () => {
+  let found = '';
+  const options = request(await repository(BASE), {
+    variant: 'minbase',
+    runner: (tree) => {
+      found = readFileSync(join(tree, 'etc/hostname'), 'utf8');
+      return Promise.resolve({ status: 0, output: '' });
+    },
+  });
+  await bootstrap(options);
+  assert.is(found, 'tree\n');
+  assert.is(existsSync(join(options.directory, 'etc/hostname')), false);
+});
+
 asRoot('packages that want the same path are refused, unless one replaces the other', async () => {
   const file = (content: string) => [
     { name: './usr/', type: '5' },

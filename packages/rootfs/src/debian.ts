@@ -2,6 +2,7 @@
 // their own scripts inside the tree.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { nameFromPath } from '@tsnspawn/core';
 import createDebug from 'debug';
 import type { Package } from './apt/packages';
 import type { OpenedArchive } from './apt/repository';
@@ -19,7 +20,9 @@ import {
   announceReadiness,
   enableAutologin,
   forbidServices,
+  nameSystem,
   tidy,
+  unnameSystem,
   writeExtendedStates,
   writeSources,
 } from './finish';
@@ -92,6 +95,8 @@ export async function makeDebianTree(
 
     progress.stage('configuring', all.length);
     forbidServices(writer);
+    const name = nameFromPath(path.resolve(options.directory));
+    nameSystem(writer, name);
     signal.throwIfAborted();
     const dpkg = all.find((one) => one.name === 'dpkg')?.version ?? '';
     await configurePackages(runner, tree, planSteps(essential, others, handedOver), dpkg, {
@@ -99,6 +104,7 @@ export async function makeDebianTree(
       onConfigured: () => progress.advance(),
     });
     allowServices(writer);
+    unnameSystem(writer, name);
     for (const one of handedOver) writer.remove(`${ARCHIVES}/${debName(one)}`);
 
     writeSources(writer, archives);

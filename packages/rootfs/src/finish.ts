@@ -169,3 +169,15 @@ export function forbidServices(writer: TreeWriter): void {
 export function allowServices(writer: TreeWriter): void {
   writer.remove(POLICY);
 }
+
+const HOSTNAME = 'etc/hostname';
+
+/** Some scripts want to know what the system is called, and write it into their configuration. */
+export function nameSystem(writer: TreeWriter, name: string): void {
+  if (name !== '' && !writer.has(HOSTNAME)) writer.write(HOSTNAME, `${name}\n`);
+}
+
+/** A machine has the name that its start gives it: one in the tree would take precedence. */
+export function unnameSystem(writer: TreeWriter, name: string): void {
+  if (writer.read(HOSTNAME)?.toString('latin1') === `${name}\n`) writer.remove(HOSTNAME);
+}
