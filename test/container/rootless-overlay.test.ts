@@ -82,6 +82,19 @@ it('a writable layer on an overlay takes what is written', () => {
   assert.equal([stdout, stderr], ['low\nlow\nmore\n', '']);
 });
 
+it('a layer without attributes, as in memory before Linux 6.6: a directory can be made where one was removed', () => {
+  const { user, tree } = place();
+  user.run(['mkdir', '-p', 'bare/dir', 'plain']);
+  // ramfs has none on any kernel
+  const device =
+    'mount -t tmpfs none /srv; mknod /srv/fuse c 10 229; chmod 666 /srv/fuse; mount --bind /srv/fuse /dev/fuse';
+  const layer = `mount -t ramfs none ${user.home}/plain; mkdir ${user.home}/plain/up; chown -R ${user.uid} ${user.home}/plain`;
+  const options = `--overlay=${user.home}/bare:${user.home}/plain/up:/mnt`;
+  const command = ['-qPD', tree, options, 'sh', '-c', 'rmdir /mnt/dir && mkdir /mnt/dir && ls /mnt'];
+  const { stdout, stderr } = user.tsnspawn(command, { host: withMounts(`${device}; ${layer}`) });
+  assert.equal([stdout, stderr], ['dir\n', '']);
+});
+
 it('root of the guest has no more rights in it than root of the guest has', () => {
   const { user } = place();
   user.run(['mkdir', '-p', 'low', 'up']);
@@ -107,7 +120,7 @@ it('the doctor knows', () => {
   const said = (on: Host) => JSON.parse(user.tsnspawn(['doctor', '--json'], { host: on }).stdout).checks.overlay;
   assert.match(
     said(host(1)).detail,
-    /^by fuse-overlayfs, which is slower; the kernel takes no writable layer on overlay here/,
+    /^by fuse-overlayfs where the kernel does not, which is slower; the kernel takes no writable layer on overlay here/,
   );
   assert.is(said(host(1, false)).answer, 'partly');
 });

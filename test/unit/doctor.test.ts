@@ -278,8 +278,15 @@ test('an overlay that the kernel refuses, everywhere or on one file system, and 
   const served = look({ programs, trials: { overlay: 'EPERM' } });
   assert.equal(
     [served.answer, served.detail],
-    ['yes', 'by fuse-overlayfs, which is slower; the kernel refuses: Operation not permitted'],
+    [
+      'yes',
+      'by fuse-overlayfs where the kernel does not, which is slower; the kernel refuses: Operation not permitted',
+    ],
   );
+  const old = look({ trials: { memoryAttributes: 'EOPNOTSUPP' } });
+  assert.is(old.answer, 'partly');
+  assert.match(old.cost ?? '', /cannot make a directory where it has removed one/);
+  assert.is(look({ programs, trials: { memoryAttributes: 'EOPNOTSUPP' } }).answer, 'yes');
   assert.is(look({ programs, trials: { overlay: 'EPERM', fuseDevice: 'EACCES', fuse: null } }).answer, 'no');
 });
 

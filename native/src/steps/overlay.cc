@@ -87,6 +87,16 @@ long makeOverlay(unsigned lowerCount, const char* upper, const char* work, bool 
   return sys::fsmount(fs.get(), FSMOUNT_CLOEXEC, 0);
 }
 
+/// Whether the writable layer can carry the marks of an ordinary user's overlay. Where it cannot (a tmpfs before Linux 6.6) the kernel
+/// lays it all the same, and then makes no directory in the place of one that was removed.
+bool canMark(int mount, const char* upper) {
+  constexpr const char* kMark = "user.overlay.trial";
+  sys::UniqueFd fd(sys::openat(mount, upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (!fd.ok() || sys::invoke(__NR_fsetxattr, fd.get(), kMark, "y", 1, 0) == -EOPNOTSUPP) return false;
+  sys::invoke(__NR_fremovexattr, fd.get(), kMark);
+  return true;
+}
+
 /// The kernel has no overlay for this caller, or none of these layers.
 bool isRefusal(long error) {
   return error == -EPERM || error == -EACCES || error == -EINVAL || error == -ENODEV || error == -EOPNOTSUPP;
@@ -186,12 +196,16 @@ long mountOverlay(Context& context, const wire::Step& step) {
     if (result >= 0) remember(step.from, mount, work);
   }
   if (result >= 0) {
-    result = makeOverlay(step.n, upper, work, step.flags & wire::kUserXattr);
+    const bool userXattr = step.flags & wire::kUserXattr;
     const char* program = context.plan.text(static_cast<uint32_t>(step.b));
-    // where that fails as well, the kernel has the better reason
+    bool marks = !upper || !userXattr || !program || canMark(context.slots[step.from], upper);
+    result = marks ? makeOverlay(step.n, upper, work, userXattr) : -EOPNOTSUPP;
     if (program && isRefusal(result)) {
       long served = serveOverlay(program, layers.get(), step.n, upper, work);
       if (served >= 0) result = served;
+      // where that fails as well, the kernel has the better reason
+      else if (!marks)
+        result = makeOverlay(step.n, upper, work, userXattr);
     }
   }
   sys::umount(".", MNT_DETACH);

@@ -171,6 +171,9 @@ long tryOverlay(const Scratch& scratch, const char* name, const char* lower, con
 }
 
 void tryOverlays(const Scratch& scratch, bool asRoot, const char* layers) {
+  // what an ordinary user's overlay marks removed directories with
+  report("memoryAttributes",
+         sys::invoke(__NR_setxattr, scratch.directory("marked").c_str(), "user.overlay.trial", "y", 1, 0));
   report("overlay", tryOverlay(scratch, "merged", ".", scratch.directory("upper").c_str(),
                                scratch.directory("work").c_str(), asRoot));
   if (!layers) return;

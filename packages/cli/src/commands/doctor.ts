@@ -33,7 +33,7 @@ export class DoctorCommand extends Verb {
 
   protected override async run(): Promise<number> {
     const diagnosis = await diagnose(this.directory);
-    STDIO.out(this.json ? diagnosisAsJson(diagnosis) : renderDiagnosis(diagnosis, STDIO.columns));
+    STDIO.out(this.json ? diagnosisAsJson(diagnosis) : renderDiagnosis(diagnosis, STDIO.columns || undefined));
     return diagnosis.mode === 'none' ? 1 : 0;
   }
 }

@@ -10,7 +10,17 @@ import { builtFile } from '@tsnspawn/native';
 export const TRIALS = [
   ...['openat2', 'clone3', 'pidfd', 'memoryFile', 'notification', 'peek', 'write', 'attributes'],
   ...['user', 'map', 'mounts', 'tmpfs', 'openTree', 'newMount', 'mountAttributes', 'moveMount', 'bindDevice'],
-  ...['devpts', 'fuseDevice', 'fuse', 'overlay', 'overlayOnDisk', 'nested', 'nestedMap', 'mappedOwners'],
+  ...[
+    'devpts',
+    'fuseDevice',
+    'fuse',
+    'memoryAttributes',
+    'overlay',
+    'overlayOnDisk',
+    'nested',
+    'nestedMap',
+    'mappedOwners',
+  ],
   ...['mappedOwnersInMemory', 'hostname', 'ipc', 'mqueue', 'cgroups', 'cgroup2', 'network', 'sysfs', 'processes'],
   ...['proc', 'reboot'],
 ] as const;

@@ -2,7 +2,7 @@
 
 import { visibilityOf } from '@tsnspawn/core';
 import { asRoot, installing, loosening } from '../mend';
-import type { Check } from '../model';
+import type { Check, DoctorFacts } from '../model';
 import { exhausted, failed, list, NO_LAUNCH, reason, untried } from './words';
 
 const devices: Check = {
@@ -61,26 +61,39 @@ const mqueue: Check = {
   },
 };
 
+/** What the kernel does not do, and what that costs. */
+function overlayRefusal(facts: DoctorFacts, inMemory: boolean): readonly [refused: string, cost: string] {
+  const { trials, place } = facts;
+  if (trials.overlay !== 'OK') {
+    return [`the kernel refuses: ${reason(facts, 'overlay')}`, '-x, --volatile=overlay and --overlay are refused'];
+  }
+  if (!inMemory) {
+    return [
+      'the kernel keeps no user.* attributes in memory (tmpfs before Linux 6.6)',
+      'with a layer in memory (--volatile=overlay) a guest cannot make a directory where it has removed one',
+    ];
+  }
+  return [
+    `the kernel takes no writable layer on ${place.fs} here: ${reason(facts, 'overlayOnDisk')}`,
+    'such layers can lie in memory only (--volatile=overlay)',
+  ];
+}
+
 const overlay: Check = {
   key: 'overlay',
   question: 'can layers be laid over a tree (-x, --volatile=overlay, --overlay)',
   look: (facts) => {
     const { trials, place, programs, ids } = facts;
-    if (trials.overlay === 'OK' && (trials.overlayOnDisk ?? 'OK') === 'OK') {
+    if (trials.overlay === undefined) return untried('mounts');
+    const inMemory = ids.kind === 'root' || trials.memoryAttributes === 'OK';
+    if (trials.overlay === 'OK' && (trials.overlayOnDisk ?? 'OK') === 'OK' && inMemory) {
       const where =
         trials.overlayOnDisk === undefined
           ? 'in memory; not tried on the disk, in a directory that others can write to'
           : `in memory, and on ${place.fs} here`;
       return { answer: 'yes', detail: `by the kernel, the writable layer ${where}` };
     }
-    if (trials.overlay === undefined) return untried('mounts');
-    const [refused, cost] =
-      trials.overlay === 'OK'
-        ? [
-            `the kernel takes no writable layer on ${place.fs} here: ${reason(facts, 'overlayOnDisk')}`,
-            'such layers can lie in memory only (--volatile=overlay)',
-          ]
-        : [`the kernel refuses: ${reason(facts, 'overlay')}`, '-x, --volatile=overlay and --overlay are refused'];
+    const [refused, cost] = overlayRefusal(facts, inMemory);
     const answer = trials.overlay === 'OK' ? 'partly' : 'no';
     if (ids.kind === 'root') return { answer, detail: refused, cost };
     if (programs['fuse-overlayfs'] === undefined) {
@@ -88,7 +101,7 @@ const overlay: Check = {
       return { answer, detail, cost, mend: installing(facts, 'fuse-overlayfs') };
     }
     if (trials.fuse !== 'OK') return { answer, detail: `${refused}; fuse-overlayfs has no FUSE here`, cost };
-    return { answer: 'yes', detail: `by fuse-overlayfs, which is slower; ${refused}` };
+    return { answer: 'yes', detail: `by fuse-overlayfs where the kernel does not, which is slower; ${refused}` };
   },
 };
 
