@@ -211,6 +211,7 @@ test('a user without subordinate ids has one id, which costs something and can b
   assert.match(cost ?? '', /remembered/);
   assert.equal(mend, ['sudo usermod --add-subuids 165536-231071 --add-subgids 165536-231071 joe']);
   assert.equal([diagnosis.mode, diagnosis.summary], ['user-one-id', 'as a user with one id, owners are remembered']);
+  assert.is(check('map-helpers', diagnosis).detail, 'they are there, and have nothing to map');
   const nameless = diagnosisOf(facts({ ids: ONE_ID, map: undefined, caller: { name: undefined } }));
   assert.equal(check('subordinate-ids', nameless).mend, [
     'echo 1000:165536:65536 | sudo tee -a /etc/subuid /etc/subgid',

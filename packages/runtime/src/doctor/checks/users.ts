@@ -76,7 +76,7 @@ function notMapping(facts: DoctorFacts, helpers: readonly HelperFacts[], said: s
       asRoot(facts, `chmod u+s ${plain.join(' ')}`),
     ]);
   }
-  if (said === undefined) return no('they are there, but have nothing to map: see the ids above');
+  if (said === undefined) return { answer: 'yes', detail: 'they are there, and have nothing to map' };
   return no(`they refuse${told}`);
 }
 
