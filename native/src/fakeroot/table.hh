@@ -40,6 +40,8 @@ enum Form : unsigned {
 /// For CALL_IF in *-calls.def.
 constexpr uint32_t kCreates = 0100;       // O_CREAT
 constexpr uint32_t kUnnamed = 020000000;  // __O_TMPFILE
+constexpr uint32_t kWrites = 0103;        // O_ACCMODE, O_CREAT: of a file that has to be there
+constexpr uint32_t kWriteOnly = 1, kReadWrite = 2;
 constexpr uint32_t kAllBits = 0xffffffff;
 constexpr uint32_t kTokenLimit = 10;       // RLIMIT_LOCKS
 constexpr uint32_t kPeerCredentials = 17;  // SO_PEERCRED
@@ -79,6 +81,9 @@ Answer execute(Call&, unsigned);
 Answer showFile(Call&, unsigned);
 // give.cc
 Answer giveFile(Call&, unsigned);
+// maps.cc
+/// The opening of a map of ids for writing; everything else proceeds.
+Answer openMap(Call&, int directory, uint64_t text, int flags);
 // create.cc
 Answer openFor(Call&, unsigned);
 Answer makeDirectoryFor(Call&, unsigned);

@@ -350,6 +350,9 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
     case 'mapOwners':
       if (denied) return inAnotherContainer('mounts');
       return errno === 'EINVAL' ? 'its file system, or this kernel, cannot show other owners than it has' : undefined;
+    case 'fakeRoot':
+      if (errno === 'EBUSY') return 'a container around this one already has its calls served by somebody';
+      return errno === 'EINVAL' || errno === 'ENOSYS' ? 'the kernel needs CONFIG_SECCOMP_FILTER' : undefined;
     case 'shiftOwners':
       if (errno === 'ENOENT') return 'it was changed meanwhile';
       return denied || errno === 'EROFS'
