@@ -98,6 +98,21 @@ it('su and passwd, which are set-user-id, do for a user what root could', () => 
   assert.is(sh('su ann -c \'printf muchbetter7 | su joe -c "id -un"\' 2>/dev/null'), 'joe\n');
 });
 
+it('who is not root has no capabilities but those that came with the exec', () => {
+  assert.is(sh(`su joe -c '${guest().install('capabilities')}'`), 'effective 0 permitted 0\n');
+  assert.is(
+    sh(`setpriv --reuid=joe --inh-caps=-all,+sys_chroot --ambient-caps=+sys_chroot ${guest().install('capabilities')}`),
+    'effective 40000 permitted 40000\n',
+  );
+  assert.not.match(sh(guest().install('capabilities')), /effective 0 /);
+});
+
+it('user namespaces can be made by everybody, and their users are who they were', () => {
+  const script =
+    'unshare -U --map-root-user sh -c "id -u; cat /proc/self/uid_map"; su joe -c "unshare -U --map-current-user sh -c \'id -u; touch /tmp/f; stat -c %u /tmp/f\'"';
+  assert.is(sh(script).replace(/ +/g, ' '), '0\n 0 0 1\n1000\n1000\n');
+});
+
 it('the limit that carries the ids looks like one that nobody has set', () => {
   const script =
     'ulimit -x; setpriv --reuid=5 bash -c "ulimit -x; ulimit -x 3; ulimit -x; id -u; prlimit --locks --noheadings -o SOFT,HARD"';

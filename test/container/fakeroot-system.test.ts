@@ -90,6 +90,7 @@ inCgroup('a Debian with systemd is up, its message bus knows its users, and it r
       'systemd-run -qP -p User=joe -p Type=notify -p NotifyAccess=all sh -c \'systemd-notify --ready && echo "told by $(id -un)"\'',
       /^told by joe/m,
     );
+    await ask('systemd-run -qP -p User=joe -p PrivateUsers=yes id -un', /^joe\r/m);
     await ask('systemctl reboot', /is being rebooted[\s\S]*root@\S*:~# $/m);
     await ask('stat -c %U:%G /var/lib/private/kept/f | tr -d 0-9', /^(:|UNKNOWN:UNKNOWN)\r/m);
     running.write('systemctl poweroff\n');

@@ -1,6 +1,6 @@
 // A launch by who is not root of the host: what view() and lower() make of it.
 
-import { PermissionError } from '@tsnspawn/core';
+import { hintFor, PermissionError, stepInWords } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loneUser, planOf, tree, user, viewOf } from './fixtures';
@@ -68,6 +68,15 @@ test('with one id users are emulated before the payload becomes one, and owners 
   assert.is(emulated([], user()), undefined);
   assert.is(planOf(['--private-users=1000000:1', 'true']).inner.filter(({ op }) => op === 'fakeRoot').length, 1);
   assert.is(planOf(['--private-users=1000000', 'true']).inner.filter(({ op }) => op === 'fakeRoot').length, 0);
+});
+
+test('a launch whose calls somebody else serves says so', () => {
+  assert.match(hintFor({ op: 'fakeRoot', kept: false }, 'EBUSY') ?? '', /a container around this one/);
+  assert.match(hintFor({ op: 'fakeRoot', kept: false }, 'EINVAL') ?? '', /CONFIG_SECCOMP_FILTER/);
+  assert.is(
+    stepInWords({ op: 'fakeRoot', store: '/t', kept: true }),
+    'emulate users and remember owners, of links in /t',
+  );
 });
 
 test('the limit that carries emulated users cannot be set', () => {

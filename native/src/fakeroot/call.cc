@@ -21,6 +21,36 @@ int standardStream(const char* text) {
   return -1;
 }
 
+/// The end of the list of process ids of a process, one for each PID namespace from this one inwards.
+struct Numbers {
+  static constexpr unsigned kMost = 32;
+  uint32_t list[kMost];
+  unsigned count = 0;
+};
+
+Numbers numbersOf(long process) {
+  Numbers numbers;
+  sys::Text<40> path;
+  path.add(process).add("/status");
+  sys::UniqueFd file(sys::open(path.c_str(), O_RDONLY));
+  char text[4096];
+  long size = file.ok() ? sys::readAll(file.get(), text, sizeof text - 1) : 0;
+  text[size < 0 ? 0 : size] = 0;
+  for (const char* line = text; line; line = sys::find(line, '\n')) {
+    if (*line == '\n') line++;
+    if (!sys::startsWith(line, "NSpid:")) continue;
+    const char* p = line + 6;
+    while (*p && *p != '\n' && numbers.count < Numbers::kMost) {
+      const char* first = ++p;  // behind the tabulator
+      while (*p >= '0' && *p <= '9') p++;
+      if (!sys::parseNumber(first, p, &numbers.list[numbers.count])) break;
+      numbers.count++;
+    }
+    break;
+  }
+  return numbers;
+}
+
 }  // namespace
 
 bool Call::read(uint64_t from, void* to, size_t n) const {
@@ -97,6 +127,11 @@ long Call::pathTo(int directory, const char* text, bool follow, Path& path) cons
   return path.full() ? -ENAMETOOLONG : 0;
 }
 
+int Call::numberOf(long process) const {
+  const Numbers mine = numbersOf(thread), theirs = numbersOf(process);
+  return mine.count > 0 && theirs.count >= mine.count ? static_cast<int>(theirs.list[mine.count - 1]) : 0;
+}
+
 long Call::take(int descriptor) const {
   sys::UniqueFd process(sys::invoke(__NR_pidfd_open, group(), 0));                                      // 5.3
   return process.ok() ? sys::invoke(__NR_pidfd_getfd, process.get(), descriptor, 0) : process.error();  // 5.6
@@ -130,8 +165,11 @@ long Call::status(const char* key, unsigned base) const {
     long value = 0;
     const char* p = line + strlen(key);
     while (*p == ':' || *p == '\t' || *p == ' ') p++;
-    for (; *p >= '0' && *p < static_cast<char>('0' + base); p++) value = value * base + (*p - '0');
-    return value;
+    for (;; p++) {
+      unsigned digit = *p >= 'a' ? static_cast<unsigned>(*p - 'a' + 10) : static_cast<unsigned>(*p - '0');
+      if (digit >= base) return value;
+      value = value * static_cast<long>(base) + static_cast<long>(digit);
+    }
   }
   return -1;
 }

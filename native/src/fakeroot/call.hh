@@ -77,6 +77,9 @@ class Call {
   /// The process id, where `thread` is one of several.
   long group() const { return status("Tgid", 10); }
 
+  /// The number that a process, as this one counts, has where the caller lives; 0 where it has none there.
+  int numberOf(long process) const;
+
   /// A copy of a descriptor of the process, or -errno.
   long take(int descriptor) const;
   /// Answers the call with a copy of a descriptor of this process. Of the flags O_CLOEXEC counts.

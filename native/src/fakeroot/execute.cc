@@ -31,6 +31,10 @@ Answer execute(Call& call, unsigned form) {
     if (bits & kSetGid && file.info.stx_mode & kGroupExecutes) identity.group.effective = owner.gid;
   }
   identity.keeps = identity.kept = false;
+  char value[32];
+  identity.able =
+      !identity.privileged() && file.fd.ok() &&
+      sys::invoke(__NR_getxattr, linkTo(file.fd.get()).c_str(), "security.capability", value, sizeof value) > 0;
   identity.user.saved = identity.user.file = identity.user.effective;
   identity.group.saved = identity.group.file = identity.group.effective;
   if (call.isValid()) call.state.identities.give(call.thread, identity);

@@ -11,20 +11,21 @@ constexpr uint32_t kMostNotes = 1 << 12;
 /// Who is gone and was not taken down.
 constexpr uint32_t kNobody = 65534;
 constexpr Identity kStranger{
-    {kNobody, kNobody, kNobody, kNobody}, {kNobody, kNobody, kNobody, kNobody}, 0, nullptr, false, false};
+    {kNobody, kNobody, kNobody, kNobody}, {kNobody, kNobody, kNobody, kNobody}, 0, nullptr, false, false, false};
 /// The upper half of a token: no limit that anyone means.
 constexpr uint64_t kMark = 0x66616b65ull << 32;
 constexpr uint64_t kInfinity = ~0ull;
 
 bool same(const Identity& a, const Identity& b) {
   return memcmp(&a.user, &b.user, sizeof a.user) == 0 && memcmp(&a.group, &b.group, sizeof a.group) == 0 &&
-         a.keeps == b.keeps && a.kept == b.kept && a.groupCount == b.groupCount &&
+         a.keeps == b.keeps && a.kept == b.kept && a.able == b.able && a.groupCount == b.groupCount &&
          memcmp(a.groups, b.groups, a.groupCount * sizeof *a.groups) == 0;
 }
 
 uint64_t hash(const Identity& one) {
-  uint64_t value = hashOf(one.user.real, one.user.effective, one.user.saved, one.user.file, one.group.real,
-                          one.group.effective, one.group.saved, one.group.file, one.groupCount, one.keeps, one.kept);
+  uint64_t value =
+      hashOf(one.user.real, one.user.effective, one.user.saved, one.user.file, one.group.real, one.group.effective,
+             one.group.saved, one.group.file, one.groupCount, one.keeps, one.kept, one.able);
   for (uint32_t i = 0; i < one.groupCount; i++) value = hashOf(value, one.groups[i]);
   return value;
 }

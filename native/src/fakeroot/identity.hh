@@ -24,6 +24,8 @@ struct Identity {
   bool keeps;
   /// They have been kept.
   bool kept;
+  /// The program that it executes has capabilities of its own.
+  bool able;
 
   /// It has the powers over ids and owners that root has.
   bool privileged() const { return user.effective == 0 || kept; }

@@ -130,10 +130,11 @@ Answer setFileId(Call& call, unsigned form) {
   return Answer::give(old);  // in all its bits, also for 16 of them
 }
 
-/// prctl(2) PR_SET_KEEPCAPS. The kernel does it as well: there is no harm in it.
+/// prctl(2) PR_SET_KEEPCAPS, and PR_SET_SECUREBITS, which can say the same. The kernel does it as well: there is no harm in it.
 Answer keepPowers(Call& call, unsigned) {
   Identity identity = call.identity();
-  identity.keeps = call.argument(1) == 1;
+  constexpr uint64_t kKeepBit = 1 << 4;  // SECBIT_KEEP_CAPS
+  identity.keeps = call.number(0) == PR_SET_KEEPCAPS ? call.argument(1) == 1 : call.argument(1) & kKeepBit;
   if (call.isValid()) call.state.identities.give(call.thread, identity);
   return Answer::proceed();
 }
@@ -148,6 +149,27 @@ Answer setPowers(Call& call, unsigned) {
   identity.kept = false;
   if (call.isValid()) call.state.identities.give(call.thread, identity);
   return Answer::proceed();
+}
+
+/// capget(2): who is not root has no capabilities but those that come with an exec, though this process has those of the guest's root.
+Answer showPowers(Call& call, unsigned) {
+  const Identity& identity = call.identity();
+  if (identity.privileged() || identity.able || !call.argument(1)) return Answer::proceed();
+  __user_cap_header_struct header;
+  if (!call.read(call.argument(0), &header, sizeof header)) return Answer::proceed();
+  if (header.pid != 0 && header.pid != call.numberOf(call.thread)) return Answer::proceed();
+  bool wide = header.version == _LINUX_CAPABILITY_VERSION_3;
+  if (!wide && header.version != _LINUX_CAPABILITY_VERSION_1) return Answer::proceed();
+  auto line = [&](const char* key) { return static_cast<uint64_t>(call.status(key, 16)); };
+  // Put aside, or given up.
+  uint64_t effective = identity.gaveUp() ? line("CapAmb") : 0;
+  uint64_t permitted = identity.gaveUp() ? effective : line("CapPrm"), inheritable = line("CapInh");
+  __user_cap_data_struct data[2];
+  for (int i = 0; i < 2; i++)
+    data[i] = {static_cast<uint32_t>(effective >> 32 * i), static_cast<uint32_t>(permitted >> 32 * i),
+               static_cast<uint32_t>(inheritable >> 32 * i)};
+  if (!call.isValid()) return Answer::proceed();
+  return Answer::give(call.write(call.argument(1), data, wide ? sizeof data : sizeof *data) ? 0 : -EFAULT);
 }
 
 /// The limit that the token is kept in has none as far as the guest is concerned.

@@ -3,46 +3,6 @@
 
 namespace fakeroot {
 
-namespace {
-
-/// The end of the list of process ids of a process, one for each PID namespace from this one inwards.
-struct Numbers {
-  static constexpr unsigned kMost = 32;
-  uint32_t list[kMost];
-  unsigned count = 0;
-};
-
-Numbers numbersOf(const State&, long process) {
-  Numbers numbers;
-  sys::Text<40> path;
-  path.add(process).add("/status");
-  sys::UniqueFd file(sys::open(path.c_str(), O_RDONLY));
-  char text[4096];
-  long size = file.ok() ? sys::readAll(file.get(), text, sizeof text - 1) : 0;
-  text[size < 0 ? 0 : size] = 0;
-  for (const char* line = text; line; line = sys::find(line, '\n')) {
-    if (*line == '\n') line++;
-    if (!sys::startsWith(line, "NSpid:")) continue;
-    const char* p = line + 6;
-    while (*p && *p != '\n' && numbers.count < Numbers::kMost) {
-      const char* first = ++p;  // behind the tabulator
-      while (*p >= '0' && *p <= '9') p++;
-      if (!sys::parseNumber(first, p, &numbers.list[numbers.count])) break;
-      numbers.count++;
-    }
-    break;
-  }
-  return numbers;
-}
-
-/// The number that `process` has where the caller lives; 0 where it has none there.
-int numberFor(const Call& call, long process) {
-  const Numbers mine = numbersOf(call.state, call.thread), theirs = numbersOf(call.state, process);
-  return mine.count > 0 && theirs.count >= mine.count ? static_cast<int>(theirs.list[mine.count - 1]) : 0;
-}
-
-}  // namespace
-
 /// connect(2) of a local socket: the other end may ask about this process when it is gone.
 Answer noteConnection(Call& call, unsigned) {
   uint16_t family;
@@ -71,7 +31,7 @@ Answer showPeer(Call& call, unsigned) {
     if (needed && !call.write(call.argument(3), identity.groups, needed)) return Answer::give(-EFAULT);
     return Answer::give(0);
   }
-  peer.pid = numberFor(call, peer.pid);
+  peer.pid = call.numberOf(peer.pid);
   peer.uid = identity.user.effective;
   peer.gid = identity.group.effective;
   if (room > sizeof peer) room = sizeof peer;

@@ -48,6 +48,7 @@ constexpr uint32_t kPeerCredentials = 17;  // SO_PEERCRED
 constexpr uint32_t kPeerGroups = 59;       // SO_PEERGROUPS
 
 constexpr uint32_t kKeepCapabilities = 8;  // PR_SET_KEEPCAPS
+constexpr uint32_t kSecureBits = 28;       // PR_SET_SECUREBITS
 constexpr uint32_t kSetString = 1;         // FSCONFIG_SET_STRING
 
 using Handler = Answer (*)(Call&, unsigned form);
@@ -74,6 +75,7 @@ Answer setFileId(Call&, unsigned);
 Answer setGroups(Call&, unsigned);
 Answer keepPowers(Call&, unsigned);
 Answer setPowers(Call&, unsigned);
+Answer showPowers(Call&, unsigned);
 Answer limitFor(Call&, unsigned);
 // execute.cc
 Answer execute(Call&, unsigned);
