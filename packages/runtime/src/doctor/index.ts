@@ -14,7 +14,7 @@ import { verdictOf } from './verdict';
 export type { Answer, CheckResult, Diagnosis, TreeReport } from './model';
 
 /** All checks, in the order in which they are shown. */
-export const CHECKS: readonly Check[] = [...USERS, ...NAMESPACES, ...MOUNTS, ...HOST];
+const CHECKS: readonly Check[] = [...USERS, ...NAMESPACES, ...MOUNTS, ...HOST];
 
 /** The answers to what was found; pure. */
 export function diagnosisOf(facts: DoctorFacts): Diagnosis {
