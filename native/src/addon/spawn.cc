@@ -219,8 +219,11 @@ SpawnResult spawnMonitor(const SpawnRequest& request) {
   pid_t pid = clone(runChild, reinterpret_cast<void*>(top), flags, &child);
   int error = errno;
   MapResult maps;
+  Fd users;
   if (pid >= 0 && mapped) {
     inner = Fd();
+    // While it certainly lives: of a dead one nobody but root may open it.
+    users = Fd(open(("/proc/" + std::to_string(pid) + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC));
     maps = writeMaps(pid, request.maps);
     // The child waits all the while: the two share errno, too. Its end closes with the exec.
     char byte = 0;
@@ -253,6 +256,7 @@ SpawnResult spawnMonitor(const SpawnRequest& request) {
   result.events = std::move(ours);
   result.runner = std::move(runner);
   result.plan = std::move(plan);
+  result.users = std::move(users);
   return result;
 }
 
@@ -263,7 +267,9 @@ void saveTerminal(wire::Supervision& supervision) {
   }
 }
 
-int becomeSupervisor(const SpawnResult& started, const wire::Supervision& supervision, const char* const* argv) {
+int becomeSupervisor(const SpawnResult& started, wire::Supervision supervision, const char* const* argv) {
+  int users = started.users.get();
+  supervision.haveUsers = users >= 0;
   Fd file = constantFile("tsnspawn-supervision", &supervision, sizeof supervision);
   if (file.get() < 0 || lseek(file.get(), 0, SEEK_SET) < 0) return errno;
   // A signal that is sent to this thread now stays pending across the exec, and the supervisor takes it.
@@ -271,7 +277,8 @@ int becomeSupervisor(const SpawnResult& started, const wire::Supervision& superv
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
   constexpr int kBase = wire::kSupervisorBase;
-  if (arrange(kBase, started.plan.get(), started.events.get(), file.get(), started.runner.get(), nullptr, 0))
+  if (arrange(kBase, started.plan.get(), started.events.get(), file.get(), started.runner.get(), &users,
+              supervision.haveUsers))
     executeRunner(kBase, argv, environ);
   return errno;
 }

@@ -57,6 +57,7 @@ struct SpawnResult {
   pid_t pid = -1;
   Fd events;                     // the launcher's end of the socket
   Fd runner, plan;               // the memory files
+  Fd users;                      // the user namespace, where one was made
   const char* failed = nullptr;  // what failed, when pid < 0
   int error = 0;                 // its errno
   std::string about;             // what a program said that failed
@@ -84,4 +85,4 @@ void saveTerminal(wire::Supervision& supervision);
 
 /// Replaces this process by the supervisor of a monitor that has been started; `argv` are the launcher's own arguments.
 /// Returns only when that fails: the errno.
-int becomeSupervisor(const SpawnResult& started, const wire::Supervision& supervision, const char* const* argv);
+int becomeSupervisor(const SpawnResult& started, wire::Supervision supervision, const char* const* argv);

@@ -21,6 +21,8 @@ enum Descriptor : int {
   kRunner,  // the runner itself; gone after its exec
   kDescriptors,
 };
+/// Supervisor: the user namespace that was made with the monitor, where there is one.
+constexpr int kUsersFd = kSupervisorBase + kDescriptors;
 constexpr int kEventsFd = kMonitorBase + kEvents;
 /// The lock lasts as long as the monitor.
 constexpr int kLockFd = kMonitorBase + kThird;
@@ -186,9 +188,9 @@ struct Supervision {
   uint32_t haveTerminal;  // bit 0, 1: there are settings of standard input, output
   char terminal[2][64];   // struct ktermios, as it was before the monitor
   char machine[128];
-  char tree[1024];    // for messages; cut when it is longer
-  char manager[108];  // $NOTIFY_SOCKET of the service manager, or empty
-  uint32_t reserved;
+  char tree[1024];     // for messages; cut when it is longer
+  char manager[108];   // $NOTIFY_SOCKET of the service manager, or empty
+  uint32_t haveUsers;  // there is a kUsersFd
 };
 
 /// Launcher to monitor: a signal for the guest's PID 1.

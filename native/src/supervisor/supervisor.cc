@@ -22,7 +22,6 @@ class Supervisor {
 
   int run(const char* const* argv, const char* const* env) {
     int signals = watchSignals();
-    openUsers();
     pollfd fds[2] = {{kEventsFd, POLLIN, 0}, {signals, POLLIN, 0}};
     while (!gone_) {
       if (sys::poll(fds, 2, timeout()) == 0) onSilence();
@@ -48,18 +47,10 @@ class Supervisor {
     return static_cast<int>(sys::invoke(__NR_signalfd4, -1, &ending, sizeof ending, O_CLOEXEC | O_NONBLOCK));
   }
 
-  /// The user namespace that was made with the monitor. It lasts as long as this descriptor.
-  void openUsers() {
-    if (!plan_.header().ownMounts) return;
-    sys::Text<64> path("/proc/");
-    path.add(int64_t{what_.monitor}).add("/ns/user");
-    users_.reset(sys::open(path.c_str(), O_RDONLY));
-  }
-
   /// What the guest has left may belong to its other users, over whom only root of that namespace has power. It belongs to this user,
   /// who therefore is its root after setns(2): user_namespaces(7).
   void enterUsers() {
-    if (users_.ok() && sys::invoke(__NR_setns, users_.get(), CLONE_NEWUSER) == 0) sys::unshare(CLONE_NEWNS);
+    if (what_.haveUsers && sys::invoke(__NR_setns, wire::kUsersFd, CLONE_NEWUSER) == 0) sys::unshare(CLONE_NEWNS);
   }
 
   /// As the monitor has: where it made its cgroups by a mount of its own, which has gone with it.
@@ -282,7 +273,7 @@ class Supervisor {
        ended_ = false;
   int repeats_ = 0;
   NetworkTrace network_;
-  sys::UniqueFd inside_, users_;
+  sys::UniqueFd inside_;
   wire::EventMessage failure_{}, end_{};
 };
 
