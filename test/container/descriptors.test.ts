@@ -26,21 +26,21 @@ function withDescriptors(opens: string, options: string, script = SHOW) {
 }
 
 it('descriptors of socket activation are passed on, with the variables that go with them', () => {
-  const { lines, stderr } = withDescriptors('exec 3</etc/passwd 4</etc/group; LISTEN_FDS=2 LISTEN_FDNAMES=a:b', '');
+  const { lines, stderr } = withDescriptors('exec 3</etc/hosts 4</etc/hostname; LISTEN_FDS=2 LISTEN_FDNAMES=a:b', '');
   assert.equal(
     lines.filter((line) => /^[3-9]/.test(line) || line.startsWith('LISTEN')).sort(),
-    ['3 /etc/passwd', '4 /etc/group', 'LISTEN_FDNAMES=a:b', 'LISTEN_FDS=2', 'LISTEN_PID=1'],
+    ['3 /etc/hosts', '4 /etc/hostname', 'LISTEN_FDNAMES=a:b', 'LISTEN_FDS=2', 'LISTEN_PID=1'],
     stderr,
   );
 });
 
 it('below the stub they are meant for PID 2, and PID 1 has none', () => {
   const { lines } = withDescriptors(
-    'exec 3</etc/passwd; LISTEN_FDS=1',
+    'exec 3</etc/hosts; LISTEN_FDS=1',
     '--as-pid2',
     `${SHOW}; echo stub: $(ls /proc/1/fd)`,
   );
-  assert.ok(lines.includes('3 /etc/passwd'), lines.join('\n'));
+  assert.ok(lines.includes('3 /etc/hosts'), lines.join('\n'));
   assert.ok(lines.includes('LISTEN_PID=2'));
   assert.ok(lines.includes('stub:'));
 });
@@ -56,8 +56,8 @@ it('more of them than the launcher has descriptors of its own keep their order',
 it('they are there again after a reboot of the guest', () => {
   const script = '[ -e /tmp/again ] && { readlink /proc/self/fd/3; exit; }; touch /tmp/again; reboot -f; sleep 99';
   execFileSync('mkdir', ['-p', `${tree}/tmp`]);
-  const { lines } = withDescriptors('export SYSTEMD_NSPAWN_TMPFS_TMP=0; exec 3</etc/passwd; LISTEN_FDS=1', '', script);
-  assert.equal(lines, ['/etc/passwd']);
+  const { lines } = withDescriptors('export SYSTEMD_NSPAWN_TMPFS_TMP=0; exec 3</etc/hosts; LISTEN_FDS=1', '', script);
+  assert.equal(lines, ['/etc/hosts']);
 });
 
 it('descriptors that were meant for another process stay behind, and so do all others above 2', () => {
@@ -66,7 +66,7 @@ it('descriptors that were meant for another process stay behind, and so do all o
       'sh',
       [
         '-c',
-        `exec 3</etc/passwd 4</etc/group 9</etc/hostname; LISTEN_PID=1 ${variables} exec "$0" -q -P -D "$1" sh -c "$2"`,
+        `exec 3</etc/hosts 4</etc/hostname 9</etc/hostname; LISTEN_PID=1 ${variables} exec "$0" -q -P -D "$1" sh -c "$2"`,
         TSNSPAWN,
         tree,
         SHOW,
@@ -82,7 +82,7 @@ it('descriptors that were meant for another process stay behind, and so do all o
 });
 
 it('a promise of descriptors that are not there is an error that names the first', () => {
-  const { status, stderr } = withDescriptors('exec 3</etc/passwd; LISTEN_FDS=2', '');
+  const { status, stderr } = withDescriptors('exec 3</etc/hosts; LISTEN_FDS=2', '');
   assert.is(status, 1);
   assert.match(stderr, /^tsnspawn: LISTEN_FDS=2, but descriptor 4 is not open$/m);
 });
