@@ -109,9 +109,20 @@ test('--quiet says nothing', async () => {
 
 test('an ordinary user launches where there are user namespaces, and not where there are none', async () => {
   assert.is((await command(['-D', 'tree', 'true'], user(HERE))).status, 42);
-  const { status, err, plan } = await command(['true'], user({ ...HERE, userNamespaces: false }));
+  const none = user({ ...HERE, userNamespaces: false });
+  const { status, err, plan } = await command(['--engine=namespaces', 'true'], none);
   assert.equal([status, plan], [1, undefined]);
   assert.match(err, /^tsnspawn: without root a container needs user namespaces.*\nhint: .*sudo tsnspawn/);
+});
+
+test('where there are no user namespaces an ordinary user gets the engine ptrace, and is told what is lost', async () => {
+  const none = user({ ...HERE, userNamespaces: false });
+  const { status, err, plan } = await command(['-q', 'true'], none);
+  assert.equal([status, err, plan?.engine], [42, '', 'ptrace']);
+  assert.match(
+    (await command(['true'], none)).err,
+    /^tsnspawn: warning: .*no user namespaces; .*no security boundary\n/,
+  );
 });
 
 test('an image is for root alone', async () => {

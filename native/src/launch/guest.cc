@@ -1,6 +1,7 @@
 #include "launch/guest.hh"
 
 #include "launch/stub.hh"
+#include "ptrace/tracer.hh"
 
 namespace {
 
@@ -46,6 +47,7 @@ long prepareExec(Context& context) {
   char go;
   // Nothing to read means that the monitor has gone: its PID namespace takes this process along.
   if (sys::receiveMessage(context.toMonitor, &go, 1).size != 1) sys::exit(1);
+  if (long error = ptrace::becomeTracee(context.plan); error < 0) fail(context, -1, error);
   const wire::Header& header = context.plan.header();
   const wire::Step* steps = context.plan.inner();
   int last = static_cast<int>(header.innerCount) - 1;

@@ -4,6 +4,9 @@
 #include "launch/guest.hh"
 #include "monitor/console.hh"
 #include "monitor/events.hh"
+#include "monitor/watcher.hh"
+#include "ptrace/memory.hh"
+#include "ptrace/tracer.hh"
 
 namespace {
 
@@ -16,7 +19,12 @@ struct End {
 /// The monitor's descriptors and the guest it watches, for one run of the plan.
 class Watch {
  public:
-  Watch(const Plan& plan, Network& network, int signals) : context_(plan, network), signals_(signals), console_(plan) {}
+  Watch(const Plan& plan, Network& network, int signals) : context_(plan, network), signals_(signals), console_(plan) {
+    if (ptrace::tracingOf(plan)) context_.tracer = ptrace::makeTracer(plan);
+  }
+  ~Watch() { ptrace::unmake(context_.tracer); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
 
   End run() {
     if (!start()) return {true};
@@ -152,7 +160,17 @@ class Watch {
     unsigned addresses = add(context_.network.addressChanges(), POLLIN);
     unsigned console = n;
     n += console_.watch(fds + n);
-    if (sys::poll(fds, n, timeout) < 0) return;
+    // A tracer hears of its tracees while nothing else happens.
+    if (context_.tracer && pid_ > 0 && watcher_.start(fds, n) == 0) {
+      bool something = false;
+      bool left = context_.tracer->serve([&](long pid) { return something = watcher_.was(pid); });
+      if (!left) takeEnd(context_.tracer->ended());
+      if (!something) return;
+      constexpr __kernel_timespec kNow{0, 0};
+      if (sys::poll(fds, n, &kNow) < 0) return;
+    } else if (sys::poll(fds, n, timeout) < 0) {
+      return;
+    }
     if (fds[channel].revents) readChannel();
     if (fds[notify].revents) readNotification();
     if (fds[launcher].revents) readCommand();
@@ -283,6 +301,8 @@ class Watch {
     if (sys::read(signals_, &info, sizeof info) != sizeof info) return;
     if (info.signal == SIGWINCH) console_.resize();
     int status;
+    // Every process of the guest is its affair.
+    if (context_.tracer) return;
     // Other children of the monitor only serve its network; the namespace ends with this one.
     if (pid_ > 0 && sys::wait(pid_, &status, WNOHANG) == pid_) {
       end_.status = (status >> 8) & 0xff;
@@ -294,6 +314,14 @@ class Watch {
     if (fakeRoot_ > 0 && sys::wait(-fakeRoot_, &status, WNOHANG) > 0) {
       kill(wire::Cause::kFakeRoot);
     }
+  }
+
+  /// As the kernel shows the end of a PID namespace. A payload that a signal has killed ends with the status that a shell gives it.
+  void takeEnd(const ptrace::Ended& ended) {
+    end_.signal = ended.going == ptrace::Going::kReboot ? SIGHUP : ended.going == ptrace::Going::kPowerOff ? SIGINT : 0;
+    if (!end_.signal) end_.status = ended.signal ? 128 + ended.signal : ended.status;
+    watcher_.stop();
+    pid_ = 0;
   }
 
   /// Gives back what the host gave for this run of the plan.
@@ -320,6 +348,7 @@ class Watch {
   wire::Cause cause_ = wire::Cause::kItself;
   sys::UniqueFd notifySocket_, fifo_;
   ConsoleForwarder console_;
+  Watcher watcher_;
   End end_;
 };
 
@@ -351,7 +380,7 @@ void removeLockFiles(const wire::Header& header) {
 
 void runMonitor(const Plan& plan) {
   // Everything is taken from a descriptor, in turn; no handler ever runs.
-  sys::SignalSet watched = sys::signalBit(SIGCHLD) | sys::signalBit(SIGWINCH);
+  sys::SignalSet watched = sys::signalBit(SIGWINCH) | (ptrace::tracingOf(plan) ? 0 : sys::signalBit(SIGCHLD));
   sys::setSignalMask(sys::kAllSignals);
   sys::UniqueFd signals(sys::invoke(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK));
   Network network(plan);

@@ -8,7 +8,7 @@
 namespace wire {
 
 constexpr uint32_t kMagic = 0x504e5354;  // "TSNP"
-constexpr uint32_t kVersion = 5;
+constexpr uint32_t kVersion = 6;
 
 /// Descriptors the runner finds open when it starts, from a base on: the monitor directly behind the standard ones, the
 /// supervisor further up, because they are put there while Node's threads still use the low ones. Not above 63, where the
@@ -91,6 +91,8 @@ enum class Op : uint16_t {
   kUserNetwork,
   kRelayPorts,
   kFakeRoot,
+  kTrace,
+  kRule,
   kCount,
 };
 
@@ -108,6 +110,24 @@ enum StepFlag : uint16_t {
   kReplace = 1 << 10,     // takes the place of what is there
   kCoverLink = 1 << 11,   // bind: the target is the link itself, not what it leads to
   kUserXattr = 1 << 12,   // overlay: its marks are attributes that an ordinary user may set
+};
+
+/// kTrace: how the guest is traced.
+enum TraceFlag : uint64_t {
+  kFakeIds = 1 << 0,      // its users are not the kernel's
+  kBoots = 1 << 1,        // its first process is an init
+  kBySeccomp = 1 << 2,    // seccomp tells of the calls, where that can be had
+  kMustSeccomp = 1 << 3,  // and it has to
+  kFakeLinks = 1 << 4,    // a hard link that is refused becomes a symbolic one
+};
+
+/// kRule: what stands at a path of a traced guest.
+enum class Stands : uint32_t {
+  kHost,    // a place of the host
+  kGuest,   // another place of the guest
+  kFresh,   // an empty directory
+  kHidden,  // nothing that could be used
+  kFlags,   // what is there, with other flags
 };
 
 constexpr int kMaxSlots = 256;

@@ -17,6 +17,10 @@ struct User {
   sys::Text<1024> shell;
 };
 
+namespace ptrace {
+class Tracer;
+}
+
 /// Kinds of message from the guest's first process to the monitor, before the payload is executed.
 enum class GuestMessage : uint32_t { kFailed, kConsole, kNotifySocket, kFifo, kExecuting, kAwaiting, kNode, kFakeRoot };
 
@@ -45,6 +49,8 @@ struct Context {
   int proc = -1;
   /// The mount namespace that kUnshareMounts has left.
   int hostMounts = -1;
+  /// Of a guest that is traced.
+  ptrace::Tracer* tracer = nullptr;
   /// The guest has an entry at systemd-machined.
   bool registered = false;
   /// What the failed step was about, when that is not plain from the step itself (the command that was not found).
@@ -120,6 +126,8 @@ long limitDevices(Context&, const wire::Step&);
 long registerMachine(Context&, const wire::Step&);
 long putFile(Context&, const wire::Step&);
 long removeFile(Context&, const wire::Step&);
+long traceGuest(Context&, const wire::Step&);
+long standAt(Context&, const wire::Step&);
 long startFakeRoot(Context&, const wire::Step&);
 
 /// Gives up what takeIdentity() had to leave for seccomp(2); for a process that does not exec. Returns 0 or -errno.

@@ -49,6 +49,26 @@ sys::Text<256> removeEntries(int dir, bool files, unsigned* removed) {
   }
 }
 
+constexpr unsigned kMostLevels = 500;
+
+/// For who may make no mounts: every directory on the way down is kept open, and none is left by `..`. What is deeper than there are
+/// descriptors stays.
+void removeHolding(int dir, unsigned depth) {
+  for (;;) {
+    unsigned removed;
+    auto child = removeEntries(dir, true, &removed);
+    if (!child.size() || depth == kMostLevels) return;
+    // One that its owner has closed to everybody.
+    sys::UniqueFd closed(sys::openat(dir, child.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    sys::Text<40> link("/proc/self/fd/");
+    sys::chmodat(AT_FDCWD, link.add(static_cast<int64_t>(closed.get())).c_str(), 0700);
+    sys::UniqueFd below(sys::openat(dir, child.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (!below.ok()) return;
+    removeHolding(below.get(), depth + 1);
+    if (sys::unlinkat(dir, child.c_str(), AT_REMOVEDIR) < 0) return;
+  }
+}
+
 }  // namespace
 
 void removeBelow(int top, bool files) {
@@ -71,11 +91,15 @@ void removeBelow(int top, bool files) {
   }
 }
 
+void emptyDirectory(int directory) { removeHolding(directory, 0); }
+
 void removeDirectory(int directory, const char* path) {
   // A mount of its own, whose root it is: `..` of what somebody has moved out of it is no directory there, where else it would
   // lead up to whatever it was moved to, and on to the root of the host.
   sys::UniqueFd confined(sys::openTree(directory, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
-  if (!confined.ok()) return;
-  removeBelow(confined.get(), true);
+  if (confined.ok())
+    removeBelow(confined.get(), true);
+  else
+    removeHolding(directory, 0);
   sys::unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 }

@@ -71,6 +71,8 @@ constexpr Function kFunctions[] = {
     startHelper,
     relayPorts,
     startFakeRoot,
+    traceGuest,
+    standAt,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

@@ -3,9 +3,14 @@
 extern "C" {
 
 void* memcpy(void* to, const void* from, size_t n) {
+#if defined(__x86_64__)
+  void* d = to;
+  asm volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(n) : : "memory");
+#else
   auto* d = static_cast<unsigned char*>(to);
   auto* s = static_cast<const unsigned char*>(from);
   while (n--) *d++ = *s++;
+#endif
   return to;
 }
 

@@ -26,6 +26,15 @@ class Text {
  public:
   Text() { data_[0] = 0; }
   explicit Text(const char* text) : Text() { add(text); }
+  // What lies behind the text is nobody's business, and the room is often much larger.
+  Text(const Text& other) { *this = other; }
+  Text& operator=(const Text& other) {
+    if (this == &other) return *this;
+    memcpy(data_, other.data_, other.size_ + 1);
+    size_ = other.size_;
+    full_ = other.full_;
+    return *this;
+  }
 
   Text& add(const char* text) { return add(text, strlen(text)); }
   Text& add(const char* text, size_t n) {

@@ -7,13 +7,14 @@ import {
   boots,
   type ContainerSpec,
   type ContainerView,
+  chooseEngine,
   type Entry,
   type FoundSettings,
   formatError,
   type HostFacts,
   isTsnspawnError,
   type LaunchPlan,
-  lower,
+  LOST,
   networkWarnings,
   PermissionError,
   parseArguments,
@@ -27,6 +28,7 @@ import {
   view,
   wantedZone,
   withOneId,
+  withoutNamespaces,
 } from '@tsnspawn/core';
 import {
   enterScope,
@@ -52,6 +54,7 @@ import {
   type Wishes,
 } from '@tsnspawn/runtime';
 import { cleanUp } from './cleanup';
+import { isRefusedNamespace, planWith } from './engine';
 import { withBundle, withPlace, withSettingsFile, withTree } from './place';
 import { renderHelp, renderList } from './render/help';
 import { renderPlan } from './render/plan';
@@ -151,6 +154,10 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     return carryOut(settled);
   } catch (error) {
     const { rootless } = settled.host;
+    if (spec.engine === 'auto' && prepared.engine === 'namespaces' && isRefusedNamespace(error)) {
+      warn(`${error.message}; ${LOST}`);
+      return carryOut(planned({ ...settled, engine: 'ptrace', host: withoutNamespaces(settled.host) }, {}));
+    }
     // nothing has been started: the monitor waits for its ids
     if (!(error instanceof StepError) || error.step.op !== 'map' || rootless === undefined || rootless.size === 1)
       throw error;
@@ -185,13 +192,19 @@ export function inItsUnit(spec: ContainerSpec, prepared: Prepared, warn: (text: 
 function planned(prepared: Prepared, more: Partial<HostFacts>): Prepared {
   const host = { ...prepared.host, ...more };
   const container = view(prepared.spec, host, prepared.tree);
-  return { ...prepared, host, container, plan: lower(container, host, prepared.run) };
+  return {
+    ...prepared,
+    host,
+    container,
+    plan: planWith(prepared.engine, container, prepared.spec, host, prepared.run),
+  };
 }
 
 /** A launch that could be carried out. */
 export interface Prepared {
   /** with the content of its credentials */
   readonly spec: ContainerSpec;
+  readonly engine: 'namespaces' | 'ptrace';
   readonly run: RunVariables;
   readonly host: HostFacts;
   readonly tree: TreeFacts;
@@ -215,10 +228,13 @@ export function prepare(
   warn: (text: string) => void,
 ): Prepared {
   refuseConflicts(spec);
-  const usual = runtime.probeHost();
+  const probed = runtime.probeHost();
+  const { engine, remark } = chooseEngine(spec, probed);
+  if (remark !== undefined) warn(remark);
+  const usual = engine === 'ptrace' ? withoutNamespaces(probed) : probed;
   const { image, directory = '.' } = withPlace(spec);
   // a look into an image takes a mount
-  if (!onlyLook || image !== undefined) requirePrivileges(usual);
+  if (engine === 'namespaces' && (!onlyLook || image !== undefined)) requirePrivileges(usual);
   if (image !== undefined && usual.rootless !== undefined) {
     throw new PermissionError(`cannot mount the image ${image}: only root can`, {
       option: '--image',
@@ -243,10 +259,11 @@ export function prepare(
   requireSources(container, host);
   networkWarnings(container, host).forEach(warn);
   if (container.cpuAffinity !== undefined) requireProcessors(container.cpuAffinity);
-  const plan = lower(container, host, run);
+  const plan = planWith(engine, container, loaded, host, run);
   requireFilters(plan);
   return {
     spec: loaded,
+    engine,
     run,
     host,
     tree,

@@ -4,6 +4,7 @@
 
 import { OPTIONS, type OptionRow } from '@tsnspawn/core';
 import { CONSOLE_MANUAL } from './manual/console';
+import { ENGINE_MANUAL } from './manual/engine';
 import { INTEGRATION_MANUAL } from './manual/integration';
 import { MOUNTS_MANUAL } from './manual/mounts';
 import { NETWORK_MANUAL } from './manual/network';
@@ -17,6 +18,7 @@ import { USERS_MANUAL } from './manual/users';
 export const MANUAL: { readonly [name: string]: string } = {
   ...TREE_MANUAL,
   ...PAYLOAD_MANUAL,
+  ...ENGINE_MANUAL,
   ...USERS_MANUAL,
   ...MOUNTS_MANUAL,
   ...PRIVILEGES_MANUAL,

@@ -66,6 +66,22 @@ export function optionOf(step: FailedStep): string | undefined {
   }
 }
 
+function ruleInWords({ stands, source, target, flags }: Extract<Step, { op: 'rule' }>): string {
+  const how = inParentheses(...flags);
+  switch (stands) {
+    case 'host':
+      return `show ${source} of the host at ${target}${how}`;
+    case 'guest':
+      return `show ${source} at ${target}${how}`;
+    case 'fresh':
+      return `show an empty directory at ${target}${how}`;
+    case 'hidden':
+      return `hide ${target}`;
+    case 'flags':
+      return `keep ${target}${how}`;
+  }
+}
+
 /** Whether a step failed because the monitor could not have a procfs of its own, which numbers processes as it does. */
 export function needsOwnProc(step: FailedStep, about: string | undefined): boolean {
   return about === 'proc' && ['unshareMounts', 'userNamespace', 'idMap', 'mapOwners'].includes(step.op);
@@ -204,6 +220,10 @@ export function stepInWords(step: FailedStep, about?: string): string {
       return `run on the processors ${step.cpus.join(',')}`;
     case 'sysctl':
       return `set the kernel parameter ${step.key} to ${quoted(step.value)}`;
+    case 'trace':
+      return 'trace the processes of the container';
+    case 'rule':
+      return ruleInWords(step);
     case 'personality':
       return `take the personality ${step.persona}`;
     case 'lookupUser':

@@ -3,6 +3,7 @@
 export { latin1Of, pathOf } from './bytes';
 export * from './capabilities';
 export { refuseConflicts } from './conflicts';
+export { chooseEngine, type EngineChoice, LOST, withoutNamespaces } from './engine';
 export * from './errno';
 export * from './errors';
 export * from './explain';
@@ -10,6 +11,7 @@ export * from './facts';
 export * from './image';
 export { lower } from './lower';
 export type { RunVariables } from './lower/filesystem';
+export { type Accelerator, lowerPtrace } from './lower/ptrace';
 export { RANGE_LOCK } from './lower/users';
 export * from './mountinfo';
 export { nearest } from './nearest';

@@ -2,6 +2,7 @@
 // the manual are made from these rows; what a value may be stands in values.ts under the name in `value`.
 
 import { CONSOLE_OPTIONS } from './options/console';
+import { ENGINE_OPTIONS } from './options/engine';
 import { INTEGRATION_OPTIONS } from './options/integration';
 import { MOUNTS_OPTIONS } from './options/mounts';
 import { NETWORK_OPTIONS } from './options/network';
@@ -17,6 +18,7 @@ export type { GroupName, ListName, OptionRow, Settings } from './options/row';
 export const OPTIONS: readonly OptionRow[] = [
   ...TREE_OPTIONS,
   ...PAYLOAD_OPTIONS,
+  ...ENGINE_OPTIONS,
   ...USERS_OPTIONS,
   ...MOUNTS_OPTIONS,
   ...PRIVILEGES_OPTIONS,

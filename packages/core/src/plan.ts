@@ -66,6 +66,10 @@ export type OpenSource =
   | { readonly from: Slot; readonly path: string; readonly inside?: string }
   | { readonly inside: string };
 
+/** What a rule puts at a path: a place of the host, another place of the guest, an empty directory, what nobody may use, or what is
+ *  there with other flags. */
+export type Stands = 'host' | 'guest' | 'fresh' | 'hidden' | 'flags';
+
 /** `try` in a step: whatever goes wrong with it is no failure. */
 export type Step =
   // --- host side ---
@@ -329,6 +333,35 @@ export type Step =
   | { readonly op: 'notifySocket'; readonly path: string; readonly mode: number }
   /** Open the FIFO `path` in the monitor and keep it open, so that a reader blocks and never sees an end. */
   | { readonly op: 'holdFifo'; readonly path: string }
+  // --- a guest that is traced ---
+  /** Host side: take hold of the guest's first process with ptrace(2), and answer the calls of all that come from it.
+   *  `owners`: the file of remembered owners. `scratch`: a directory that is the guest's alone. `fakeIds`: its users are not the
+   *  kernel's. `boots`: its first process believes that it is PID 1. */
+  | {
+      readonly op: 'trace';
+      readonly tree: string;
+      readonly owners: string;
+      readonly scratch: string;
+      readonly hostname: string;
+      readonly release?: string;
+      readonly fakeIds: boolean;
+      readonly boots: boolean;
+      readonly accelerator?: 'none' | 'trace';
+    }
+  /** What stands at the path `target` of a guest that is traced, which is made where it is missing. `mode`: of a fresh directory. */
+  | {
+      readonly op: 'rule';
+      readonly stands: Stands;
+      readonly source: string;
+      readonly target: string;
+      readonly flags: readonly MountFlag[];
+      readonly mode?: number;
+      readonly optional?: boolean;
+      /** refuse a target that is a symbolic link */
+      readonly nofollow?: boolean;
+      /** cover a target that is a symbolic link itself, instead of what it leads to */
+      readonly coverLink?: boolean;
+    }
   // --- identity, session, limits: the tail, the same for a new guest and for an exec into one ---
   /** Enter a new cgroup namespace, rooted at the cgroup this process is in by now. */
   | { readonly op: 'unshareCgroup' }
@@ -470,7 +503,7 @@ export interface MonitorPlan {
 }
 
 export interface LaunchPlan {
-  readonly engine: 'namespaces';
+  readonly engine: 'namespaces' | 'ptrace';
   readonly machine: string;
   /** the cgroup2, a path of the host, that the launcher makes and moves into before the monitor is started */
   readonly leaf?: string;

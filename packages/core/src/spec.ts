@@ -65,6 +65,15 @@ export interface InaccessibleMount {
 
 export type CustomMount = BindMount | TmpfsMount | OverlayMount | InaccessibleMount;
 
+/** What keeps a container apart. `auto`: the first that this host gives. */
+export type Engine = 'auto' | 'namespaces' | 'ptrace';
+
+/** Ids that a payload believes to have. */
+export interface FakeId {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** Console modes that can be asked for; autopipe is settled by looking at the caller's terminal. */
 export type RequestedConsole = 'interactive' | 'read-only' | 'passive' | 'pipe' | 'autopipe';
 
@@ -188,6 +197,11 @@ export interface ContainerSpec {
   readonly machine?: string;
   /** what the guest takes its container manager for ($container); without it `tsnspawn` */
   readonly manager?: string;
+  readonly engine: Engine;
+  /** of the payload, with the engine ptrace; without it root, or those of the user */
+  readonly fakeId?: FakeId;
+  /** what uname(2) reports, with the engine ptrace */
+  readonly kernelRelease?: string;
   readonly start: StartMode;
   /** the command and its arguments; with `boot` the arguments of init */
   readonly command: readonly string[];

@@ -7,7 +7,9 @@ import type {
   BindMount,
   ContainerSpec,
   Credential,
+  Engine,
   EnvAssignment,
+  FakeId,
   FilterRule,
   InaccessibleMount,
   InterfacePair,
@@ -23,6 +25,7 @@ import type {
   UnitProperty,
   Volatile,
 } from './spec';
+import * as engines from './values/engine';
 import * as host from './values/host';
 import * as mounts from './values/mounts';
 import * as names from './values/names';
@@ -47,6 +50,9 @@ export interface Values {
   userNames: readonly string[];
   shell: boolean | string;
   env: EnvAssignment;
+  engine: Engine;
+  fakeId: FakeId;
+  kernelRelease: string;
   signal: number;
   console: RequestedConsole;
   sgr: string;
@@ -108,6 +114,9 @@ export const PARSERS: { readonly [K in ValueKind]: (text: string) => Values[K] }
   chdir: mounts.chdir,
   hostname: names.hostname,
   uuid: names.uuid,
+  engine: engines.engine,
+  fakeId: engines.fakeId,
+  kernelRelease: engines.kernelRelease,
   user: names.user,
   userNames: names.userNames,
   shell(text) {

@@ -6,7 +6,7 @@ import { Flag, fieldsOf, OPS, type Wide } from './encode/fields';
 import { Heap } from './encode/heap';
 
 const MAGIC = 0x504e5354;
-const VERSION = 5;
+const VERSION = 6;
 /** 32-bit words of the header and of each step. */
 const HEADER_WORDS = 18;
 const STEP_WORDS = 12;

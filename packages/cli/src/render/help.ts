@@ -17,6 +17,7 @@ import {
 export const HEADINGS: { readonly [group in OptionRow['group']]: string } = {
   tree: 'Tree',
   payload: 'Payload',
+  engine: 'Engine',
   users: 'Users',
   mounts: 'Files',
   privileges: 'Privileges',

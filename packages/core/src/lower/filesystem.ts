@@ -258,7 +258,7 @@ export function mountDevice({ device, type, flags, data, grow }: DeviceFilesyste
   return { op: 'mountDevice', from: device, fs: type, flags, data, ...(grow === true ? { grow } : {}), as };
 }
 
-function lowerEntry(
+export function lowerEntry(
   entry: Exclude<Entry, { kind: 'host' | 'hostLink' | 'device' | 'overlay' | 'sysfs' }>,
   uuid: string,
 ): Step[] {
@@ -320,6 +320,9 @@ function lowerEntry(
 }
 
 /** The property when it is true, and nothing otherwise: a plan shows only what is special about a step. */
-function onlyTrue<K extends string>(from: { readonly [key in K]?: boolean }, key: K): { readonly [key in K]?: true } {
+export function onlyTrue<K extends string>(
+  from: { readonly [key in K]?: boolean },
+  key: K,
+): { readonly [key in K]?: true } {
   return from[key] === true ? ({ [key]: true } as { readonly [key in K]?: true }) : {};
 }

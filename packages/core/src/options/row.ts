@@ -6,8 +6,10 @@ import type {
   ContainerSpec,
   Credential,
   CustomMount,
+  Engine,
   EnvAssignment,
   ExtraDevice,
+  FakeId,
   FilterRule,
   InterfacePair,
   LinkJournal,
@@ -55,6 +57,10 @@ export interface Settings {
   notifyReady?: boolean;
   suppressSync?: boolean;
   keepUnit?: boolean;
+  engine?: Engine;
+  fakeId?: FakeId;
+  fakeRoot?: boolean;
+  kernelRelease?: string;
   register?: boolean | 'auto';
   slice?: string;
   properties?: UnitProperty[];
@@ -113,6 +119,7 @@ export type ListName = 'signals' | 'consoles' | 'capabilities' | 'resolv-conf' |
 export type GroupName =
   | 'tree'
   | 'payload'
+  | 'engine'
   | 'users'
   | 'mounts'
   | 'privileges'

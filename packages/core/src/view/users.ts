@@ -56,7 +56,7 @@ export function remembering(users: UsersView, root: RootView): UsersView {
 }
 
 /** Where the owners of a tree's links lie. */
-function storeBeside(tree: string): string {
+export function storeBeside(tree: string): string {
   const slash = tree.lastIndexOf('/');
   return `${tree.slice(0, slash + 1)}.#${tree.slice(slash + 1)}.owners`;
 }

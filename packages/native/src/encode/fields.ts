@@ -12,6 +12,7 @@ import {
   RLIMITS,
   type SeccompFilter,
   type Slot,
+  type Stands,
   type Step,
   TREE_SLOT,
 } from '@tsnspawn/core';
@@ -84,6 +85,8 @@ export const OPS: readonly Op[] = [
   'userNetwork',
   'relayPorts',
   'fakeRoot',
+  'trace',
+  'rule',
 ];
 
 /** wire::StepFlag. */
@@ -124,6 +127,17 @@ const PROPAGATIONS: Readonly<Record<Propagation, number>> = {
 
 /** S_IF* of linux/stat.h. */
 const NODE_TYPES = { fifo: 0o010000, char: 0o020000, block: 0o060000, regular: 0o100000, socket: 0o140000 } as const;
+
+/** wire::Stands. */
+const STANDS: readonly Stands[] = ['host', 'guest', 'fresh', 'hidden', 'flags'];
+
+/** wire::TraceFlag. */
+enum TraceFlag {
+  FakeIds = 1 << 0,
+  Boots = 1 << 1,
+  BySeccomp = 1 << 2,
+  MustSeccomp = 1 << 3,
+}
 
 const PERSONALITIES = { 'x86-64': 0, x86: 8 } as const;
 
@@ -402,6 +416,24 @@ export function fieldsOf(
       return r;
     case 'oomScoreAdjust':
       r.a = step.value;
+      return r;
+    case 'trace':
+      r.s[0] = heap.list([step.tree, step.owners, step.scratch, step.hostname, step.release ?? '']);
+      r.a =
+        (step.fakeIds ? TraceFlag.FakeIds : 0) |
+        (step.boots ? TraceFlag.Boots : 0) |
+        (step.accelerator === 'none' ? 0 : TraceFlag.BySeccomp) |
+        (step.accelerator === 'trace' ? TraceFlag.MustSeccomp : 0);
+      return r;
+    case 'rule':
+      r.s[0] = heap.text(step.source);
+      r.s[1] = heap.text(step.target);
+      r.mode = STANDS.indexOf(step.stands);
+      r.a = mountFlags(step.flags);
+      r.b = step.mode ?? 0;
+      if (step.optional) r.flags |= Flag.Optional;
+      if (step.nofollow) r.flags |= Flag.NoFollow;
+      if (step.coverLink) r.flags |= Flag.CoverLink;
       return r;
     case 'personality':
       r.a = PERSONALITIES[step.persona];

@@ -1,0 +1,119 @@
+#include "ptrace/accelerate/filter.hh"
+
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+
+namespace ptrace {
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr uint32_t kArchitecture = AUDIT_ARCH_X86_64;
+#endif
+constexpr unsigned kTrace = SECCOMP_RET_TRACE | kOurs;
+
+class Program {
+ public:
+  Program(sock_filter* to, const Table& table, bool fakeIds, bool boots)
+      : to_(to), table_(table), fakeIds_(fakeIds), boots_(boots) {}
+
+  unsigned write() {
+    load(offsetof(seccomp_data, arch));
+    jump(BPF_JEQ, kArchitecture, 1, 0);
+    // A program of another kind of this machine, whose calls have other numbers.
+    answer(SECCOMP_RET_ERRNO | ENOSYS);
+    load(offsetof(seccomp_data, nr));
+    jump(BPF_JGT, kHighest, 0, 3);
+    jump(BPF_JEQ, kStepCall, 0, 1);
+    answer(kTrace);
+    answer(SECCOMP_RET_ERRNO | ENOSYS);
+    search(0, kHighest);
+    return size_;
+  }
+
+ private:
+  enum class Class { kAllow, kRefuse, kDeny, kTell, kAsk };
+
+  Class classOf(unsigned number) const {
+    const Row& row = table_.rows[number];
+    if (!row.handler || (row.when == When::kFakeIds && !fakeIds_) || (row.when == When::kBoot && !boots_))
+      return Class::kAllow;
+    if (row.handler == refuse) return Class::kRefuse;
+    if (row.handler == deny) return Class::kDeny;
+    return row.when == When::kBits || row.when == When::kValue ? Class::kAsk : Class::kTell;
+  }
+
+  /// The numbers from `low` to `high`: what holds for all of them, or a half of them first.
+  void search(unsigned low, unsigned high) {
+    unsigned run = low;
+    while (run < high && classOf(run + 1) == classOf(low) && classOf(low) != Class::kAsk) run++;
+    if (run == high) return leaf(low);
+    unsigned middle = low + (high - low) / 2 + 1;
+    jump(BPF_JGE, middle, 0, 1);
+    unsigned far = size_;
+    to_[size_++] = BPF_STMT(BPF_JMP | BPF_JA, 0);
+    search(low, middle - 1);
+    to_[far].k = size_ - far - 1;
+    search(middle, high);
+  }
+
+  void leaf(unsigned number) {
+    const Row& row = table_.rows[number];
+    switch (classOf(number)) {
+      case Class::kAllow:
+        return answer(SECCOMP_RET_ALLOW);
+      case Class::kRefuse:
+        return answer(SECCOMP_RET_ERRNO | ENOSYS);
+      case Class::kDeny:
+        return answer(SECCOMP_RET_ERRNO | EPERM);
+      case Class::kTell:
+        return tell();
+      case Class::kAsk:
+        break;
+    }
+    unsigned at = offsetof(seccomp_data, args) + row.argument * 8;
+    load(at);
+    if (row.when == When::kValue) {
+      jump(BPF_JEQ, row.value, 1, 0);
+    } else if (row.value == 0xffffffff) {
+      jump(BPF_JSET, row.value, 3, 0);
+      load(at + 4);
+      jump(BPF_JSET, row.value, 1, 0);
+    } else {
+      jump(BPF_JSET, row.value, 1, 0);
+    }
+    answer(SECCOMP_RET_ALLOW);
+    tell();
+  }
+
+  /// Unless it is the stub that makes the call: the tracer has seen it already.
+  void tell() {
+    constexpr uint32_t kHigh = kRegion >> 32, kLow = static_cast<uint32_t>(kRegion);
+    load(offsetof(seccomp_data, instruction_pointer) + 4);
+    jump(BPF_JEQ, kHigh, 0, 4);
+    load(offsetof(seccomp_data, instruction_pointer));
+    to_[size_++] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, static_cast<uint32_t>(~(kCodeSize - 1)));
+    jump(BPF_JEQ, kLow, 0, 1);
+    answer(SECCOMP_RET_ALLOW);
+    answer(kTrace);
+  }
+
+  void load(unsigned at) { to_[size_++] = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at); }
+  void jump(unsigned how, uint32_t value, uint8_t yes, uint8_t no) {
+    to_[size_++] = sock_filter{static_cast<uint16_t>(BPF_JMP | how | BPF_K), yes, no, value};
+  }
+  void answer(uint32_t value) { to_[size_++] = BPF_STMT(BPF_RET | BPF_K, value); }
+
+  sock_filter* to_;
+  const Table& table_;
+  bool fakeIds_, boots_;
+  unsigned size_ = 0;
+};
+
+}  // namespace
+
+unsigned makeFilter(const Table& table, bool fakeIds, bool boots, sock_filter (&to)[kMostInstructions]) {
+  return Program(to, table, fakeIds, boots).write();
+}
+
+}  // namespace ptrace

@@ -1,0 +1,18 @@
+// The filter by which seccomp tells the tracer of a call, and of no other.
+#pragma once
+
+#include <linux/filter.h>
+
+#include "ptrace/table.hh"
+
+namespace ptrace {
+
+constexpr unsigned kMostInstructions = 2048;
+
+/// What comes with the event of a call: a filter of the guest's own gives another number.
+constexpr unsigned kOurs = 0x7473;
+
+/// Writes the filter; returns the number of its instructions.
+unsigned makeFilter(const Table& table, bool fakeIds, bool boots, sock_filter (&to)[kMostInstructions]);
+
+}  // namespace ptrace

@@ -1,0 +1,101 @@
+#include "ptrace/call.hh"
+
+namespace ptrace {
+
+uint64_t slotOf(Tracee& tracee) {
+  Memory& memory = *tracee.memory;
+  if (!memory.mapped) return 0;
+  if (tracee.slot < 0) {
+    for (int i = 0; i < static_cast<int>(Memory::kSlots) && tracee.slot < 0; i++) {
+      uint64_t bit = 1ull << (i % 64);
+      if (memory.slots[i / 64] & bit) continue;
+      memory.slots[i / 64] |= bit;
+      tracee.slot = i;
+    }
+    if (tracee.slot < 0) return 0;
+  }
+  return kFirstSlot + static_cast<uint64_t>(tracee.slot) * kSlotSize;
+}
+
+bool Call::privileged() const {
+  if (state.fakeIds) return tracee.identity.privileged();
+  Path path("/proc/");
+  struct statx info;
+  // A process's directory is its effective user's.
+  return state.uid == 0 &&
+         sys::statxat(AT_FDCWD, path.add(static_cast<int64_t>(tracee.tid)).c_str(), 0, STATX_UID, &info) == 0 &&
+         info.stx_uid == 0;
+}
+
+Path Call::descriptor(int fd) const {
+  Path path("/proc/");
+  return path.add(static_cast<int64_t>(tracee.tid)).add("/fd/").add(static_cast<int64_t>(fd));
+}
+
+long Call::placeOf(int directory, Path& guest, Path& host, bool* moved) const {
+  Path link;
+  if (directory == AT_FDCWD)
+    link.add("/proc/").add(static_cast<int64_t>(tracee.tid)).add("/cwd");
+  else
+    link = descriptor(directory);
+  char text[4096];
+  long size = sys::readlinkat(AT_FDCWD, link.c_str(), text, sizeof text - 1);
+  if (size < 0) return size == -ENOENT ? -EBADF : size;
+  text[size] = 0;
+  if (*text != '/') return -ENOTDIR;
+  constexpr const char* kGone = " (deleted)";
+  size_t gone = strlen(kGone);
+  if (static_cast<size_t>(size) > gone && sys::equal(text + size - gone, kGone)) {
+    struct statx info;
+    // It may really be called so.
+    if (sys::statxat(AT_FDCWD, text, AT_SYMLINK_NOFOLLOW, STATX_INO, &info) < 0) return -ENOENT;
+  }
+  host = Path(text);
+  if (!state.view.show(text, guest)) return -EXDEV;
+  bool alias = state.view.isAlias(host, guest);
+  if (moved) *moved = alias;
+  return 0;
+}
+
+long Call::resolve(int directory, const char* text, unsigned how, Place& place) {
+  static Path guest, host;
+  Asker who{tracee.tid, tracee.process, tracee.root->path.c_str(), state.fakeIds && privileged()};
+  Base base{&guest, &host};
+  if (*text != '/')
+    if (long error = placeOf(directory, guest, host, &base.moved); error < 0) return error;
+  return state.view.resolve(who, base, text, how, place);
+}
+
+long Call::resolveAt(int directory, uint64_t address, unsigned how, Place& place) {
+  static char text[4096];
+  if (long size = readText(address, text, sizeof text); size < 0) return size;
+  return resolve(directory, text, how, place);
+}
+
+uint64_t Call::room(size_t n) {
+  n = (n + 15) & ~size_t{15};
+  uint64_t slot = slotOf(tracee);
+  if (slot && used_ + n <= kSlotSize - kRecordSize) {
+    used_ += n;
+    return slot + kRecordSize + used_ - n;
+  }
+  // Below what the tracee's own code may use without saying so.
+  constexpr size_t kRedZone = 128;
+  used_ += n;
+  return (registers.sp() - kRedZone - used_) & ~uint64_t{15};
+}
+
+uint64_t Call::put(const void* from, size_t n) {
+  uint64_t at = room(n);
+  return write(at, from, n) ? at : 0;
+}
+
+long Call::replace(int n, const Place& place) {
+  if (!place.changed) return 0;
+  uint64_t at = put(place.host.c_str(), place.host.size() + 1);
+  if (!at) return -EFAULT;
+  setArgument(n, at);
+  return 0;
+}
+
+}  // namespace ptrace

@@ -1,0 +1,106 @@
+// One system call of a tracee, as its handler sees it.
+#pragma once
+
+#include "fakeroot/owners.hh"
+#include "ptrace/memory.hh"
+#include "ptrace/tracee.hh"
+#include "ptrace/view.hh"
+
+class Plan;
+struct Context;
+
+namespace ptrace {
+
+/// What becomes of a call: the kernel carries it out, perhaps with other arguments, or it returns `value` without that.
+struct Answer {
+  bool proceeds;
+  long value = 0;
+
+  static Answer proceed() { return {true}; }
+  static Answer give(long value) { return {false, value}; }
+};
+
+/// How the payload has gone.
+enum class Going { kNot, kPowerOff, kReboot };
+
+/// What all calls share.
+struct State {
+  explicit State(const Plan& p) : plan(p) {}
+
+  const Plan& plan;
+  Context* context = nullptr;
+  View view;
+  Tracees tracees;
+  fakeroot::Owners owners;
+  bool fakeIds = true;  // the guest's users are not the kernel's
+  bool boots = false;   // the payload is an init, and believes that it is PID 1
+  bool traces = false;  // seccomp tells of the calls; else every call stops
+  bool linkToSymlink = false;
+  uint32_t uid = 0, gid = 0;  // the caller's own
+  Path scratch;               // a directory of the host that goes with the guest
+  sys::Text<65> hostname, domain, release;
+  Going going = Going::kNot;
+  bool guestFilters = false;  // the guest has loaded filters of its own
+  uint64_t tickets = 0;       // numbers files in the scratch directory
+};
+
+class Call {
+ public:
+  Call(State& s, Tracee& t, Registers& r) : state(s), tracee(t), registers(r) {}
+
+  State& state;
+  Tracee& tracee;
+  Registers& registers;
+
+  uint64_t argument(int n) const { return registers.argument(n); }
+  int number(int n) const { return static_cast<int>(registers.argument(n)); }
+  void setArgument(int n, uint64_t value) {
+    registers.slot(n) = value;
+    tracee.changed = true;
+  }
+  /// When the kernel has made the call.
+  void then(void (*after)(Call&)) { tracee.after = after; }
+  long result() const { return registers.result(); }
+  void setResult(long value) { registers.setResult(value); }
+
+  bool read(uint64_t from, void* to, size_t n) const { return readMemory(tracee.tid, from, to, n); }
+  bool write(uint64_t to, const void* from, size_t n) const { return writeMemory(tracee.tid, to, from, n); }
+  long readText(uint64_t from, char* to, size_t room) const { return ptrace::readText(tracee.tid, from, to, room); }
+
+  fakeroot::Identity& identity() { return tracee.identity; }
+  /// Whether it is root, a fake one or a real one.
+  bool privileged() const;
+
+  /// Where `directory` and `text` lead. 0 or -errno; a descriptor that leads nowhere is -EBADF.
+  long resolve(int directory, const char* text, unsigned how, Place& place);
+  /// The same of the text at `address`, which may be empty with AT_EMPTY_PATH in `flags`: then the descriptor itself is meant.
+  long resolveAt(int directory, uint64_t address, unsigned how, Place& place);
+  /// The place of a descriptor or, with AT_FDCWD, of the working directory.
+  long placeOf(int directory, Path& guest, Path& host, bool* moved = nullptr) const;
+  /// The path of procfs that leads to a descriptor of the tracee.
+  Path descriptor(int fd) const;
+
+  /// Puts a path of the host in the place of an argument, unless the tracee has named it so already.
+  long replace(int n, const Place& place);
+  /// Room of the tracee that is its own until the call has been made; 0 where there is none.
+  uint64_t room(size_t n);
+  uint64_t put(const void* from, size_t n);
+
+ private:
+  size_t used_ = 0;
+};
+
+/// The room of a slot, and where those of an address space are.
+constexpr uint64_t kRegion = 0x6ffff0000000, kCodeSize = 0x1000, kSlotSize = 0x10000;
+constexpr uint64_t kExecRoom = kRegion + kCodeSize, kFirstSlot = kExecRoom + kSlotSize;
+constexpr uint64_t kRegionSize = kCodeSize + kSlotSize * (1 + Memory::kSlots);
+/// The head of a slot: what the stub puts back into the registers.
+constexpr uint64_t kRecordSize = 128;
+
+/// The slot of the tracee, taken now if it has none; 0 where all are taken.
+uint64_t slotOf(Tracee& tracee);
+
+/// Carries out for the tracer what only the owner of a file could lack the right for: whether there is a right now.
+bool borrow(const char* host, uint32_t bits);
+
+}  // namespace ptrace

@@ -1,0 +1,50 @@
+#include <linux/elf.h>
+
+#include "ptrace/elf.hh"
+
+namespace ptrace {
+
+long readProgram(int file, Program& program) {
+  Elf64_Ehdr header;
+  if (sys::invoke(__NR_pread64, file, &header, sizeof header, 0) != sizeof header) return -ENOEXEC;
+  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return -ENOEXEC;
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != kMachine) return -ENOEXEC;
+  if (header.e_type != ET_EXEC && header.e_type != ET_DYN) return -ENOEXEC;
+  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0 || header.e_phnum > 64) return -ENOEXEC;
+  Elf64_Phdr segments[64];
+  size_t size = header.e_phnum * sizeof *segments;
+  if (sys::invoke(__NR_pread64, file, segments, size, header.e_phoff) != static_cast<long>(size)) return -ENOEXEC;
+  program = {};
+  program.entry = header.e_entry;
+  program.headerOffset = header.e_phoff;
+  program.headerCount = header.e_phnum;
+  program.headerSize = header.e_phentsize;
+  program.movable = header.e_type == ET_DYN;
+  for (unsigned i = 0; i < header.e_phnum; i++) {
+    const Elf64_Phdr& one = segments[i];
+    if (one.p_type == PT_INTERP) {
+      char text[4096];
+      if (one.p_filesz < 2 || one.p_filesz > sizeof text) return -ENOEXEC;
+      if (sys::invoke(__NR_pread64, file, text, one.p_filesz, one.p_offset) != static_cast<long>(one.p_filesz))
+        return -EIO;
+      if (text[one.p_filesz - 1]) return -ENOEXEC;
+      program.interpreter = Path(text);
+    }
+    if (one.p_type != PT_LOAD) continue;
+    if (program.count == Program::kMost) return -ENOEXEC;
+    if (one.p_align > program.alignment) program.alignment = one.p_align;
+    if (one.p_offset <= header.e_phoff && header.e_phoff < one.p_offset + one.p_filesz)
+      program.headers = one.p_vaddr + (header.e_phoff - one.p_offset);
+    program.segments[program.count++] = {one.p_vaddr, one.p_filesz, one.p_memsz, one.p_offset, one.p_flags};
+  }
+  return program.count ? 0 : -ENOEXEC;
+}
+
+long machineOf(int file) {
+  unsigned char ident[20];
+  if (sys::invoke(__NR_pread64, file, ident, sizeof ident, 0) != sizeof ident || memcmp(ident, ELFMAG, SELFMAG) != 0)
+    return -ENOEXEC;
+  return ident[EI_DATA] == ELFDATA2MSB ? ident[18] << 8 | ident[19] : ident[19] << 8 | ident[18];
+}
+
+}  // namespace ptrace

@@ -1,0 +1,17 @@
+// ELF files, as far as an exec has to know them.
+#pragma once
+
+#include "ptrace/exec.hh"
+
+namespace ptrace {
+
+#if defined(__x86_64__)
+constexpr unsigned kMachine = 62;  // EM_X86_64
+#endif
+
+/// Reads the headers of a program for this machine. -ENOEXEC where it is none.
+long readProgram(int file, Program& program);
+/// The machine (EM_*) that a program is for, or -ENOEXEC.
+long machineOf(int file);
+
+}  // namespace ptrace

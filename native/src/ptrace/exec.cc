@@ -1,0 +1,411 @@
+#include "ptrace/exec.hh"
+
+#include <linux/auxvec.h>
+
+#include "ptrace/accelerate/stub.hh"
+#include "ptrace/elf.hh"
+#include "ptrace/owned.hh"
+#include "ptrace/table.hh"
+
+namespace ptrace {
+
+namespace {
+
+constexpr unsigned kMostScripts = 5, kMostLoadings = 512;
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t down(uint64_t address) { return address & ~(kPage - 1); }
+constexpr uint64_t up(uint64_t address) { return down(address + kPage - 1); }
+
+constexpr int kProtExecute = 4;
+constexpr int kMapFixed = 0x10, kMapNoReserve = 0x4000;
+
+Loading* loadings = nullptr;
+
+Loading* takeLoading() {
+  if (!loadings) loadings = static_cast<Loading*>(reserve(kMostLoadings * sizeof *loadings));
+  for (unsigned i = 0; loadings && i < kMostLoadings; i++) {
+    if (loadings[i].used) continue;
+    Loading& loading = loadings[i];
+    loading.used = true;
+    loading.mapping = loading.maps = loading.setsUser = loading.setsGroup = false;
+    return &loading;
+  }
+  return nullptr;
+}
+
+/// What comes before the arguments of the caller: interpreters of scripts, each with its argument and its script.
+struct Words {
+  static constexpr unsigned kMost = 2 * kMostScripts + 2;
+  Path list[kMost];
+  unsigned count = 0;
+
+  /// The interpreter and its argument go before what there is, in which the script's name takes the place of the first word.
+  void prepend(const char* interpreter, const char* argument, const char* script) {
+    unsigned more = *argument ? 2 : 1;
+    if (count == 0) count = 1;
+    list[0] = Path(script);
+    for (unsigned i = count; i-- > 0;) list[i + more] = list[i];
+    list[0] = Path(interpreter);
+    if (*argument) list[1] = Path(argument);
+    count += more;
+  }
+};
+
+Words words;
+
+/// A line `#!interpreter argument`. 0 or -ENOEXEC.
+long parseScript(const char* line, size_t size, Path& interpreter, Path& argument) {
+  const char* end = line + size;
+  const char* stop = line;
+  while (stop < end && *stop != '\n' && *stop) stop++;
+  auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  const char* p = line + 2;
+  while (p < stop && blank(*p)) p++;
+  const char* first = p;
+  while (p < stop && !blank(*p)) p++;
+  if (p == first) return -ENOEXEC;
+  interpreter = Path();
+  interpreter.add(first, static_cast<size_t>(p - first));
+  while (p < stop && blank(*p)) p++;
+  while (stop > p && blank(stop[-1])) stop--;
+  argument = Path();
+  argument.add(p, static_cast<size_t>(stop - p));
+  return 0;
+}
+
+/// May it be executed? 0 or -errno; `info` is what it is.
+long openProgram(Call& call, const Place& place, sys::UniqueFd& file, struct statx& info) {
+  constexpr int kExecute = 1;
+  if (place.missing) return -ENOENT;
+  if (long error = sys::statxat(AT_FDCWD, place.host.c_str(), 0, fakeroot::kOwnerMask, &info); error < 0) return error;
+  if ((info.stx_mode & S_IFMT) != S_IFREG) return -EACCES;
+  long error = sys::invoke(__NR_faccessat, AT_FDCWD, place.host.c_str(), kExecute);
+  if (error < 0) return error;
+  file.reset(sys::open(place.host.c_str(), O_RDONLY));
+  if (file.ok()) return 0;
+  borrowFile(call, place, false);
+  file.reset(sys::open(place.host.c_str(), O_RDONLY));
+  return file.ok() ? 0 : file.error();
+}
+
+const char* lastOf(const char* path) {
+  const char* last = path;
+  for (const char* p = path; *p; p++)
+    if (*p == '/' && p[1]) last = p + 1;
+  return last;
+}
+
+/// The new list of arguments, in the room of the call. 0 or -errno.
+long replaceArguments(Call& call, int n) {
+  constexpr size_t kMost = 1 << 17;
+  static uint64_t* pointers = nullptr;
+  if (!pointers) pointers = static_cast<uint64_t*>(reserve(kMost * sizeof *pointers));
+  if (!pointers) return -ENOMEM;
+  size_t count = 0;
+  for (unsigned i = 0; i < words.count; i++) {
+    uint64_t at = call.put(words.list[i].c_str(), words.list[i].size() + 1);
+    if (!at) return -EFAULT;
+    pointers[count++] = at;
+  }
+  uint64_t from = call.argument(n);
+  for (bool first = true; from; first = false, from += sizeof from) {
+    uint64_t pointer;
+    if (!call.read(from, &pointer, sizeof pointer)) return -EFAULT;
+    if (!pointer) break;
+    // The name of the script has taken the place of the first one.
+    if (first) continue;
+    if (count + 1 == kMost) return -E2BIG;
+    pointers[count++] = pointer;
+  }
+  pointers[count++] = 0;
+  uint64_t at = call.put(pointers, count * sizeof *pointers);
+  if (!at) return -EFAULT;
+  call.setArgument(n, at);
+  return 0;
+}
+
+void failed(Call& call) { dropLoading(call.tracee); }
+
+/// Follows scripts to the program behind them, and the program to its interpreter.
+long prepare(Call& call, Place& place, const char* name, int argv, Loading& loading) {
+  static Place other;
+  words.count = 0;
+  loading.name = Path(name);
+  loading.comm = sys::Text<16>(lastOf(name));
+  Path script(name);
+  for (unsigned turn = 0;; turn++) {
+    sys::UniqueFd file;
+    struct statx info;
+    if (long error = openProgram(call, place, file, info); error < 0) return error;
+    char head[256];
+    long size = sys::invoke(__NR_pread64, file.get(), head, sizeof head, 0);
+    if (size < 4) return -ENOEXEC;
+    if (head[0] == '#' && head[1] == '!') {
+      if (turn == kMostScripts) return -ELOOP;
+      Path interpreter, argument;
+      if (long error = parseScript(head, static_cast<size_t>(size), interpreter, argument); error < 0) return error;
+      words.prepend(interpreter.c_str(), argument.c_str(), script.c_str());
+      script = interpreter;
+      if (long error = call.resolve(AT_FDCWD, interpreter.c_str(), kFollow, other); error < 0) return error;
+      place = other;
+      continue;
+    }
+    if (long error = readProgram(file.get(), loading.program); error < 0) return error;
+    if (call.state.fakeIds && !call.tracee.noNewPrivileges) {
+      const fakeroot::Owner owner = ownerOf(call.state, info, place.host.c_str(), true);
+      loading.setsUser = info.stx_mode & 04000;
+      loading.setsGroup = (info.stx_mode & 02010) == 02010;
+      loading.user = owner.uid;
+      loading.group = owner.gid;
+    }
+    break;
+  }
+  loading.file = place.host;
+  loading.executable = place.guest;
+  loading.executed = place.host;
+  loading.maps = loading.program.interpreter.size() > 0;
+  if (loading.maps) {
+    if (long error = call.resolve(AT_FDCWD, loading.program.interpreter.c_str(), kFollow, other); error < 0)
+      return error;
+    sys::UniqueFd file;
+    struct statx info;
+    if (long error = openProgram(call, other, file, info); error < 0) return error;
+    static Program interpreter;
+    if (long error = readProgram(file.get(), interpreter); error < 0) return error == -ENOEXEC ? -ELIBBAD : error;
+    loading.interpreterEntry = interpreter.entry;
+    loading.executed = other.host;
+  }
+  if (words.count)
+    if (long error = replaceArguments(call, argv); error < 0) return error;
+  return 0;
+}
+
+}  // namespace
+
+void dropLoading(Tracee& tracee) {
+  if (tracee.loading) tracee.loading->used = false;
+  tracee.loading = nullptr;
+}
+
+Answer execute(Call& call, unsigned form) {
+  bool at = form == kAt;
+  static char text[4096];
+  static Place place;
+  int n = at ? 1 : 0, flags = at ? call.number(4) : 0, directory = at ? call.number(0) : AT_FDCWD;
+  if (long size = call.readText(call.argument(n), text, sizeof text); size < 0) return Answer::give(size);
+  Path name(text);
+  if (!*text && at && flags & AT_EMPTY_PATH) {
+    Path guest, host;
+    long error = call.placeOf(directory, guest, host);
+    if (error == -EBADF) return Answer::give(error);
+    place.missing = place.slash = false;
+    place.process = 0;
+    place.host = call.descriptor(directory);
+    name = Path("/dev/fd/");
+    name.add(static_cast<int64_t>(directory));
+    place.guest = error < 0 ? name : guest;
+    place.rule = call.state.view.ruleOf("/");
+  } else {
+    unsigned how = flags & AT_SYMLINK_NOFOLLOW ? kNoFollow : kFollow | kMagic;
+    if (long error = call.resolve(directory, text, how, place); error < 0) return Answer::give(error);
+    if (at && *text != '/' && directory != AT_FDCWD) {
+      name = Path("/dev/fd/");
+      name.add(static_cast<int64_t>(directory)).add("/").add(text);
+    }
+  }
+  dropLoading(call.tracee);
+  Loading* loading = takeLoading();
+  if (!loading) return Answer::give(-ENOMEM);
+  call.tracee.loading = loading;
+  long error = prepare(call, place, name.c_str(), n + 1, *loading);
+  if (error < 0) {
+    dropLoading(call.tracee);
+    return Answer::give(error);
+  }
+  uint64_t path = call.put(loading->executed.c_str(), loading->executed.size() + 1);
+  if (!path) {
+    dropLoading(call.tracee);
+    return Answer::give(-EFAULT);
+  }
+  call.setArgument(n, path);
+  if (at) {
+    call.setArgument(0, static_cast<uint64_t>(static_cast<int64_t>(AT_FDCWD)));
+    call.setArgument(4, 0);
+  }
+  call.then(failed);
+  return Answer::proceed();
+}
+
+bool plantLoader(State&, Tracee& tracee, Registers& registers) {
+  // mov $9, %eax (mmap); syscall; int3
+  constexpr char kCode[8] = {'\xb8', 9, 0, 0, 0, '\x0f', '\x05', '\xcc'};
+  Loading& loading = *tracee.loading;
+  loading.entry = registers;
+  if (!readMemory(tracee.tid, registers.ip(), loading.code, sizeof loading.code)) return false;
+  if (!forceMemory(tracee.tid, registers.ip(), kCode, sizeof kCode)) return false;
+  const uint64_t arguments[] = {kRegion,
+                                kRegionSize,
+                                PROT_READ | kProtExecute,
+                                MAP_PRIVATE | MAP_ANONYMOUS | kMapFixed | kMapNoReserve,
+                                ~uint64_t{0},
+                                0};
+  for (int i = 0; i < 6; i++) registers.slot(i) = arguments[i];
+  loading.mapping = true;
+  return true;
+}
+
+namespace {
+
+/// The list of calls that the loader makes, with what they need to have in memory.
+class Script {
+ public:
+  void clear() { count_ = 0, textUsed_ = 0; }
+  void call(int64_t number, uint64_t flags, uint64_t a, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0, uint64_t e = 0,
+            uint64_t f = 0) {
+    if (count_ < kMost) calls_[count_++] = {number, {a, b, c, d, e, f}, flags};
+  }
+  /// The address of a text.
+  uint64_t text(const char* from, size_t size) {
+    uint64_t at = kExecRoom + textUsed_;
+    if (textUsed_ + size + 1 > sizeof texts_) return 0;
+    memcpy(texts_ + textUsed_, from, size);
+    texts_[textUsed_ + size] = 0;
+    textUsed_ += size + 1;
+    return at;
+  }
+  bool write(int tid) {
+    return forceMemory(tid, kExecRoom, texts_, textUsed_) && forceMemory(tid, kCalls, calls_, count_ * sizeof *calls_);
+  }
+  static constexpr uint64_t kCalls = kExecRoom + 0x4000;
+
+ private:
+  static constexpr unsigned kMost = 128;
+  LoaderCall calls_[kMost];
+  unsigned count_;
+  char texts_[0x3000];
+  size_t textUsed_;
+};
+
+Script script;
+
+void mapSegments(const Program& program, uint64_t bias) {
+  for (unsigned i = 0; i < program.count; i++) {
+    const Program::Segment& one = program.segments[i];
+    uint64_t start = bias + one.address, fileEnd = start + one.fileSize, end = start + one.memorySize;
+    uint64_t protection =
+        (one.flags & 4 ? PROT_READ : 0) | (one.flags & 2 ? PROT_WRITE : 0) | (one.flags & 1 ? kProtExecute : 0);
+    if (one.fileSize)
+      script.call(__NR_mmap, LoaderCall::kFifthIsFile, down(start), fileEnd - down(start), protection,
+                  MAP_PRIVATE | kMapFixed, 0, down(one.offset));
+    uint64_t mapped = one.fileSize ? up(fileEnd) : down(start);
+    if (end > fileEnd && one.fileSize && one.flags & 2 && mapped > fileEnd)
+      script.call(LoaderCall::kClear, 0, fileEnd, (end < mapped ? end : mapped) - fileEnd);
+    if (end > mapped)
+      script.call(__NR_mmap, 0, mapped, up(end) - mapped, protection, MAP_PRIVATE | MAP_ANONYMOUS | kMapFixed,
+                  ~uint64_t{0});
+  }
+}
+
+/// Below where the kernel puts programs that can lie anywhere.
+uint64_t chooseBias(const Program& program) {
+  if (!program.movable) return 0;
+  uint64_t random = 0;
+  sys::invoke(__NR_getrandom, &random, sizeof random, 0);
+  uint64_t base = 0x550000000000 + ((random & 0xffffff) << 12);
+  return base & ~(program.alignment - 1);
+}
+
+/// What the program is to find in its auxiliary vector.
+bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t bias, uint64_t base, uint64_t name) {
+  uint64_t at = loading.entry.sp(), words[64];
+  uint64_t count;
+  if (!readMemory(tracee.tid, at, &count, sizeof count)) return false;
+  at += (count + 2) * sizeof count;
+  for (bool ended = false; !ended;) {
+    // Not across a page: the stack ends behind the strings.
+    size_t part = (kPage - (at & (kPage - 1))) / sizeof *words;
+    if (part > 64) part = 64;
+    if (!readMemory(tracee.tid, at, words, part * sizeof *words)) return false;
+    for (size_t i = 0; i < part && !ended; i++, at += sizeof *words) ended = words[i] == 0;
+  }
+  const Program& program = loading.program;
+  const fakeroot::Identity& who = tracee.identity;
+  for (;; at += 2 * sizeof *words) {
+    uint64_t pair[2];
+    if (!readMemory(tracee.tid, at, pair, sizeof pair)) return false;
+    uint64_t old = pair[1], kind = pair[0];
+    switch (kind) {
+      case AT_NULL:
+        return true;
+      case AT_PHDR:
+        if (loading.maps) pair[1] = bias + program.headers;
+        break;
+      case AT_PHENT:
+        if (loading.maps) pair[1] = program.headerSize;
+        break;
+      case AT_PHNUM:
+        if (loading.maps) pair[1] = program.headerCount;
+        break;
+      case AT_ENTRY:
+        if (loading.maps) pair[1] = bias + program.entry;
+        break;
+      case AT_BASE:
+        if (loading.maps) pair[1] = base;
+        break;
+      case AT_EXECFN:
+        pair[1] = name;
+        break;
+      case AT_SYSINFO_EHDR:
+        // The note in there says the release of the kernel.
+        if (state.release.size()) pair[0] = AT_IGNORE;
+        break;
+      case AT_UID:
+        if (state.fakeIds) pair[1] = who.user.real;
+        break;
+      case AT_EUID:
+        if (state.fakeIds) pair[1] = who.user.effective;
+        break;
+      case AT_GID:
+        if (state.fakeIds) pair[1] = who.group.real;
+        break;
+      case AT_EGID:
+        if (state.fakeIds) pair[1] = who.group.effective;
+        break;
+    }
+    if ((pair[1] != old || pair[0] != kind) && !forceMemory(tracee.tid, at, pair, sizeof pair)) return false;
+  }
+}
+
+}  // namespace
+
+bool runLoader(State& state, Tracee& tracee, Registers& registers) {
+  Loading& loading = *tracee.loading;
+  if (registers.rax != kRegion) return false;
+  if (!forceMemory(tracee.tid, loading.entry.ip(), loading.code, sizeof loading.code)) return false;
+  if (!forceMemory(tracee.tid, kRegion, tsnspawn_stub_start, codeSize())) return false;
+  script.clear();
+  uint64_t bias = chooseBias(loading.program), base = loading.entry.ip() - loading.interpreterEntry;
+  uint64_t name = script.text(loading.name.c_str(), loading.name.size());
+  script.call(__NR_mprotect, 0, kExecRoom, kRegionSize - kCodeSize, PROT_READ | PROT_WRITE);
+  script.call(__NR_prctl, LoaderCall::kMayFail, PR_SET_NAME, script.text(loading.comm.c_str(), loading.comm.size()));
+  if (loading.maps) {
+    script.call(__NR_open, LoaderCall::kKeepsFile, script.text(loading.file.c_str(), loading.file.size()),
+                O_RDONLY | O_CLOEXEC);
+    mapSegments(loading.program, bias);
+    script.call(__NR_close, LoaderCall::kFirstIsFile, 0);
+  }
+  uint64_t end = state.traces ? loading.entry.ip() : kRegion + offsetOf(tsnspawn_stub_trap);
+  script.call(LoaderCall::kJump, 0, end);
+  if (!script.write(tracee.tid) || !patchVector(state, tracee, loading, bias, base, name)) return false;
+  registers = loading.entry;
+  registers.setIp(kRegion + offsetOf(tsnspawn_stub_loader));
+  registers.rbx = Script::kCalls;
+  registers.setNumber(-1);
+  tracee.memory->mapped = true;
+  tracee.memory->executable = loading.executable;
+  tracee.memory->file = loading.file;
+  loading.mapping = false;
+  return true;
+}
+
+}  // namespace ptrace

@@ -1,0 +1,47 @@
+// The exec of a program: the kernel would find its interpreter on the host. It is given the guest's ELF interpreter to execute
+// instead, and before the first instruction of that the program is mapped and the auxiliary vector says what it would have said.
+#pragma once
+
+#include "ptrace/call.hh"
+
+namespace ptrace {
+
+/// A program as its headers have it.
+struct Program {
+  static constexpr unsigned kMost = 24;
+  struct Segment {
+    uint64_t address, fileSize, memorySize, offset;
+    uint32_t flags;
+  };
+  uint64_t entry = 0, headers = 0, headerOffset = 0, alignment = 4096;
+  uint16_t headerCount = 0, headerSize = 0;
+  bool movable = false;
+  unsigned count = 0;
+  Segment segments[kMost];
+  Path interpreter;  // as the program names it; empty where it has none
+};
+
+/// What is known of an exec that is under way.
+struct Loading {
+  bool used, mapping;  // mapping: the first call of the new image has been planted
+  bool maps;           // there is a program to be mapped beside what the kernel has loaded
+  bool setsUser, setsGroup;
+  uint32_t user, group;
+  Path executed;    // what the kernel executes, on the host
+  Path file, name;  // the program: on the host, and as the guest has named it
+  Path executable;  // as /proc/self/exe shows it
+  sys::Text<16> comm;
+  Program program;
+  uint64_t interpreterEntry;
+  Registers entry;
+  char code[8];
+};
+
+/// The kernel has loaded the new image: plants its first call. False where the process cannot be saved.
+bool plantLoader(State& state, Tracee& tracee, Registers& registers);
+/// The call has been made: gives the loader the rest to do.
+bool runLoader(State& state, Tracee& tracee, Registers& registers);
+/// Nothing came of it.
+void dropLoading(Tracee& tracee);
+
+}  // namespace ptrace

@@ -1,0 +1,21 @@
+// The memory of a tracee.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace ptrace {
+
+/// All of it, or false.
+bool readMemory(int tid, uint64_t from, void* to, size_t n);
+bool writeMemory(int tid, uint64_t to, const void* from, size_t n);
+/// Also where the tracee itself may not write.
+bool forceMemory(int tid, uint64_t to, const void* from, size_t n);
+/// A text up to its null byte. Its length, -EFAULT, or -ENAMETOOLONG where it does not fit.
+long readText(int tid, uint64_t from, char* to, size_t room);
+
+/// Address space that costs nothing until it is touched; null where there is none.
+void* reserve(size_t bytes);
+void giveBack(void* memory, size_t bytes);
+
+}  // namespace ptrace

@@ -1,0 +1,25 @@
+// What a fake root owns and may: owners that are remembered, and rights that are borrowed for the time of a call.
+#pragma once
+
+#include "ptrace/call.hh"
+
+namespace ptrace {
+
+/// The fake owner of a file of the host, as far as one is known.
+fakeroot::Owner ownerOf(State& state, const struct statx& info, const char* host, bool follow);
+/// Remembers it. 0 or -errno.
+long setOwner(State& state, int file, const struct statx& info, const fakeroot::Owner& owner);
+/// When the call has made the file, it belongs to the fake user. `opens`: the result is a descriptor of it.
+void ownLater(Call& call, const Place& place, bool opens);
+/// The same of a placeholder for a device node.
+void deviceLater(Call& call, uint32_t type, uint32_t major, uint32_t minor);
+
+/// Where the mode of a file or a directory of the caller's keeps it from what root may do, it is changed until the call has been made.
+void borrowFile(Call& call, const Place& place, bool writes);
+void borrowAbove(Call& call, const Place& place);
+/// Gives the modes back.
+void repay(Tracee& tracee);
+/// The one whose call is being handled: what View::borrow takes is put on its account.
+void lendTo(Tracee* tracee, uint32_t uid);
+
+}  // namespace ptrace

@@ -1,0 +1,115 @@
+// Which handler serves which system call.
+#pragma once
+
+#include "ptrace/call.hh"
+
+namespace ptrace {
+
+/// How the arguments of a call are laid out, for the handlers that serve several.
+enum Form : unsigned {
+  kNone,
+  kPath,  // path
+  kLink,  // path, a link at its end is not followed
+  kFile,  // descriptor
+  kAt,    // directory, path
+  kAtFlags,
+  kExtended,  // the newest form
+  kUsers,
+  kGroups,
+  kRealUser,
+  kEffectiveUser,
+  kRealGroup,
+  kEffectiveGroup,
+  // The path of a call that changes what is there.
+  kChange = 32,
+};
+
+using Handler = Answer (*)(Call&, unsigned form);
+
+/// When seccomp tells of a call.
+enum class When : unsigned char {
+  kAlways,
+  kFakeIds,  // where the guest's users are not the kernel's
+  kBoot,     // where the payload is an init
+  kBits,     // where an argument has one of these bits
+  kValue,    // where an argument has this value
+};
+
+struct Row {
+  Handler handler;
+  unsigned form;
+  When when;
+  uint8_t argument;
+  uint32_t value;
+};
+
+constexpr unsigned kMostCalls = 512;
+struct Table {
+  Row rows[kMostCalls];
+};
+extern const Table kTable;
+
+/// The highest number that is known; what lies above is -ENOSYS.
+extern const unsigned kHighest;
+
+/// The private call by which the runner has the tracer carry out a step before the payload is executed.
+constexpr long kStepCall = 0x3fe;
+
+// paths.cc
+/// Puts the host's path in the place of the argument `n`, whose directory the call does not look at any more then.
+Answer rewrite(Call& call, int directory, int n, unsigned how);
+Answer usePath(Call&, unsigned);
+Answer openFile(Call&, unsigned);
+Answer openExtended(Call&, unsigned);
+Answer access(Call&, unsigned);
+Answer readLink(Call&, unsigned);
+Answer makeName(Call&, unsigned);
+Answer makeNode(Call&, unsigned);
+Answer makeLink(Call&, unsigned);
+Answer rename(Call&, unsigned);
+Answer link(Call&, unsigned);
+Answer currentDirectory(Call&, unsigned);
+Answer changeRoot(Call&, unsigned);
+Answer watch(Call&, unsigned);
+Answer setTimes(Call&, unsigned);
+// files.cc
+Answer showFile(Call&, unsigned);
+Answer giveFile(Call&, unsigned);
+Answer changeMode(Call&, unsigned);
+Answer listAttributes(Call&, unsigned);
+// ids.cc
+Answer getId(Call&, unsigned);
+Answer getIds(Call&, unsigned);
+Answer getGroups(Call&, unsigned);
+Answer setId(Call&, unsigned);
+Answer setTwoIds(Call&, unsigned);
+Answer setThreeIds(Call&, unsigned);
+Answer setFileId(Call&, unsigned);
+Answer setGroups(Call&, unsigned);
+Answer capabilities(Call&, unsigned);
+// exec.cc
+Answer execute(Call&, unsigned);
+// processes.cc
+Answer send(Call&, unsigned);
+Answer sendToThread(Call&, unsigned);
+Answer ownNumber(Call&, unsigned);
+Answer parentNumber(Call&, unsigned);
+Answer makeProcess(Call&, unsigned);
+Answer leaveNamespace(Call&, unsigned);
+Answer control(Call&, unsigned);
+Answer loadFilter(Call&, unsigned);
+// system.cc
+Answer refuse(Call&, unsigned);
+Answer deny(Call&, unsigned);
+Answer pretend(Call&, unsigned);
+Answer nameSystem(Call&, unsigned);
+Answer setName(Call&, unsigned);
+Answer restart(Call&, unsigned);
+// sockets.cc
+Answer useAddress(Call&, unsigned);
+Answer sendMessage(Call&, unsigned);
+Answer showAddress(Call&, unsigned);
+Answer showPeer(Call&, unsigned);
+Answer openSocket(Call&, unsigned);
+
+}  // namespace ptrace

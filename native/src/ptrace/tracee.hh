@@ -1,0 +1,105 @@
+// The processes and threads that are traced, and what they share.
+#pragma once
+
+#include "fakeroot/identity.hh"
+#include "ptrace/arch/registers.hh"
+#include "sys/kernel.hh"
+
+namespace ptrace {
+
+using Path = sys::Text<4096>;
+
+class Call;
+
+/// An address space: threads have it in common, and a vfork child has its parent's.
+struct Memory {
+  static constexpr unsigned kSlots = 256;
+  uint32_t users;
+  bool mapped;  // the stub page and the slots are there
+  uint64_t slots[kSlots / 64];
+  Path executable;  // as the guest names it; the kernel knows the ELF interpreter
+  Path file;        // the same on the host
+};
+
+/// What CLONE_FS shares. The working directory is the kernel's.
+struct Root {
+  uint32_t users;
+  Path path;  // a canonical path of the guest
+};
+
+/// What a mode was before a fake root borrowed the right to go on.
+struct Loan {
+  Path path;
+  uint32_t mode;
+};
+
+struct Tracee {
+  static constexpr unsigned kLoans = 4, kNotes = 4;
+
+  int tid, process;  // process: that of the first thread
+  int parent;        // the process that made this one
+  bool used, known;  // known: its maker's event has been seen
+  bool stopped;      // its first stop has come before that
+  bool runner;       // has not executed the payload yet
+  bool inCall;       // the next stop of a call is at its end
+  bool changed;      // registers have been changed for the call
+  bool inStub;
+  bool dumpable, noNewPrivileges;
+  int slot;  // -1: none
+  Memory* memory;
+  Root* root;
+  fakeroot::Identity identity;
+  Registers saved;  // as they were before the call
+  /// What is left to do when the call has been made.
+  void (*after)(Call&);
+  uint64_t notes[kNotes];
+  struct Loading* loading;
+  unsigned loans;
+  Loan loan[kLoans];
+};
+
+/// The table of all tracees.
+class Tracees {
+ public:
+  Tracees() = default;
+  Tracees(const Tracees&) = delete;
+  Tracees& operator=(const Tracees&) = delete;
+  ~Tracees();
+  bool start();
+  Tracee* find(int tid);
+  /// A new one; null when there are too many.
+  Tracee* add(int tid);
+  /// It has gone.
+  void remove(Tracee& tracee);
+  /// Makes `child` share with, or copy from, the one that has made it with these flags of clone(2).
+  bool inherit(Tracee& child, const Tracee& maker, uint64_t flags);
+  /// A new address space, after an exec.
+  bool renew(Tracee& tracee);
+  /// A root of its own, at `path`.
+  bool reroot(Tracee& tracee, const char* path);
+  /// Any thread of the process.
+  Tracee* anyOf(int process);
+  unsigned count() const { return count_; }
+  template <typename Function>
+  void each(Function function) {
+    for (uint32_t i = 0; i < top_; i++)
+      if (rows_[i].used) function(rows_[i]);
+  }
+
+ private:
+  static constexpr uint32_t kMost = 1 << 15, kIndex = 1 << 17;
+
+  template <typename T>
+  T* take(T* from, uint32_t& top);
+  void release(Memory* memory);
+  void release(Root* root);
+  void unindex(int tid);
+
+  Tracee* rows_ = nullptr;
+  Memory* memories_ = nullptr;
+  Root* roots_ = nullptr;
+  int32_t* index_ = nullptr;  // 0: none, else row + 1
+  uint32_t top_ = 0, memoryTop_ = 0, rootTop_ = 0, count_ = 0;
+};
+
+}  // namespace ptrace

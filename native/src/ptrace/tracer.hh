@@ -1,0 +1,80 @@
+// The tracer: it is told of every process of the guest, stops it at its system calls, and has them answered.
+#pragma once
+
+#include "plan/plan.hh"
+#include "ptrace/call.hh"
+
+struct Context;
+
+namespace ptrace {
+
+/// How the payload has ended.
+struct Ended {
+  int status = 0, signal = 0;
+  Going going = Going::kNot;
+};
+
+class Tracer {
+ public:
+  explicit Tracer(const Plan& plan) : state_(plan) {}
+
+  /// Takes hold of the guest's first process, as a step says. 0 or -errno.
+  long begin(Context& context, const wire::Step& step);
+  /// Serves the guest's processes until a child ends that is none of them, or is another's by `other`. False when no process of the
+  /// guest is left.
+  template <typename Other>
+  bool serve(Other other) {
+    for (;;) {
+      int status;
+      long tid = sys::wait(-1, &status, kWaitAll);
+      if (tid == -EINTR) continue;
+      if (tid < 0) return false;
+      if (other(tid)) return state_.tracees.count() > 0;
+      take(static_cast<int>(tid), status);
+      if (state_.tracees.count() == 0) return false;
+    }
+  }
+  /// Ends every process of the guest.
+  void killAll();
+  const Ended& ended() const { return ended_; }
+
+ private:
+  static constexpr int kWaitAll = 0x40000000;  // __WALL
+  long seize(int tid);
+  void take(int tid, int status);
+  void handle(int tid, int status);
+  void onGone(int tid, int status);
+  void onStop(Tracee& tracee, int signal, int event);
+  void onMade(Tracee& maker, int event);
+  void onExec(Tracee*& tracee);
+  void onSignal(Tracee& tracee, int signal);
+  void enter(Tracee& tracee);
+  bool isNone(Tracee& tracee);
+  void leave(Tracee& tracee);
+  void takeStub(Tracee& tracee, Registers& registers);
+  bool leaveStub(Tracee& tracee);
+  void firstRun(Tracee& tracee);
+  void resume(Tracee& tracee, int signal = 0);
+  void go(Tracee& tracee, int request, int signal);
+  Answer answer(Call& call);
+  long carryOut(Call& call);
+
+  State state_;
+  Ended ended_;
+  bool seized_ = true;      // PTRACE_SEIZE is there (3.4)
+  bool tellsCalls_ = true;  // PTRACE_GET_SYSCALL_INFO is there (5.3)
+  bool killing_ = false;
+};
+
+/// For one run of the guest; null where there is no memory.
+Tracer* makeTracer(const Plan& plan);
+void unmake(Tracer* tracer);
+
+/// The first process, before its first step: it lets itself be traced from here on. 0 or -errno.
+long becomeTracee(const Plan& plan);
+/// Whether seccomp tells of the calls: as it was asked for, and where the kernel can.
+bool usesSeccomp(const wire::Step& step);
+/// The step that says how the guest is traced; null where it is not.
+const wire::Step* tracingOf(const Plan& plan);
+
+}  // namespace ptrace

@@ -1,0 +1,211 @@
+// lower(): view → plan for the ptrace engine. There is nothing to mount: what stands at a path of the guest is a rule of the tracer,
+// and what has to be made there the guest's first process makes itself, through these rules.
+
+import { UnsupportedError } from '../errors';
+import { isUnder } from '../paths';
+import type { LaunchPlan, Stands, Step } from '../plan';
+import type { ContainerSpec } from '../spec';
+import type { ContainerView, Entry } from '../view/model';
+import { dashed } from '../view/names';
+import { storeBeside } from '../view/users';
+import { lowerEntry, onlyTrue, type RunVariables } from './filesystem';
+import { lowerLimits, lowerTail } from './tail';
+
+/** Which of the ways to hear of a call is taken; without it the fastest that there is. */
+export type Accelerator = 'none' | 'trace';
+
+export interface TraceOptions {
+  /** the caller is root: the guest's users are those of the kernel */
+  readonly root: boolean;
+  readonly accelerator?: Accelerator;
+  /** where the directory of what has no place in the tree is made */
+  readonly temporary: string;
+}
+
+/** Slot of the directory that stands for what is in memory elsewhere. */
+const SCRATCH = 'directory for what is not in the tree';
+
+/** File systems of the host that the guest sees as they are, and where they are there. */
+const SHOWN: { readonly [type: string]: string } = {
+  proc: '/proc',
+  sysfs: '/sys',
+  devpts: '/dev/pts',
+  mqueue: '/dev/mqueue',
+};
+
+/**
+ * The plan that makes this view real with ptrace(2).
+ *
+ * @throws UnsupportedError for what was asked for by name and cannot be given
+ */
+export function lowerPtrace(
+  view: ContainerView,
+  spec: ContainerSpec,
+  run: RunVariables,
+  options: TraceOptions,
+): LaunchPlan {
+  requireTraceable(view, spec);
+  const uuid = dashed(view.uuid ?? run.uuid);
+  // short: names of sockets are no longer than 107 characters
+  const scratch = `${options.temporary}/.tsn-${run.pid}`;
+  const tree = treeOf(view);
+  const boots = view.payload.kind === 'boot';
+  const entries = view.entries.map((entry) => lowerTraced(entry, uuid, options));
+  return {
+    engine: 'ptrace',
+    machine: view.machine,
+    clone: { monitor: [], guest: [] },
+    stub: view.payload.stub,
+    handed: [],
+    listen: view.listen,
+    outer: [{ op: 'tempDirectory', path: scratch, as: SCRATCH }, ...entries.flatMap(({ host }) => host)],
+    host: [
+      {
+        op: 'trace',
+        tree,
+        owners: storeBeside(tree),
+        scratch,
+        hostname: view.hostname,
+        ...(spec.kernelRelease === undefined ? {} : { release: spec.kernelRelease }),
+        fakeIds: !options.root,
+        boots,
+        ...(options.accelerator === undefined ? {} : { accelerator: options.accelerator }),
+      },
+    ],
+    inner: [
+      ...entries.flatMap(({ guest }) => guest),
+      ...(view.root.readOnly ? [rule('flags', '/', '', { flags: ['ro'] })] : []),
+      ...lowerTail(withFakeId(view, spec), uuid, lowerLimits(view)),
+    ],
+    late: [],
+    monitor: {
+      console: view.console,
+      ...(view.background === undefined ? {} : { background: view.background }),
+      killSignal: view.signals.shutdown,
+      keySignals: { powerOff: view.signals.powerOff, reboot: view.signals.reboot },
+      restart: view.restart,
+      notifyReady: view.notifyReady,
+    },
+  };
+}
+
+function treeOf({ root }: ContainerView): string {
+  return root.base.kind === 'directory' ? root.base.source : '';
+}
+
+/** The payload without what only a kernel can enforce, and as whom it was asked for. */
+function withFakeId(view: ContainerView, { fakeId }: ContainerSpec): ContainerView {
+  const { privileges, payload, users: _, ...rest } = view;
+  const account = fakeId && { ...fakeId, home: '/', shell: '', groups: [] };
+  return {
+    ...rest,
+    privileges: { ...privileges, filters: [] },
+    payload: account === undefined ? payload : { ...payload, user: String(account.uid), account },
+    procReadOnly: false,
+  };
+}
+
+interface Lowered {
+  readonly host: readonly Step[];
+  readonly guest: readonly Step[];
+}
+
+function lowerTraced(entry: Entry, uuid: string, { root }: TraceOptions): Lowered {
+  const guest = (...steps: readonly Step[]): Lowered => ({ host: [], guest: steps });
+  const { path } = entry;
+  switch (entry.kind) {
+    case 'filesystem': {
+      const shown = SHOWN[entry.type];
+      const how = { flags: entry.flags, ...onlyTrue(entry, 'optional'), ...onlyTrue(entry, 'nofollow') };
+      if (shown !== undefined) return guest(rule('host', path, shown, how));
+      return guest(rule('fresh', path, '', { ...how, mode: modeOf(entry.data) }));
+    }
+    case 'host': {
+      const how = { flags: entry.flags, ...onlyTrue(entry, 'coverLink'), ...onlyTrue(entry, 'nofollow') };
+      if (entry.temporary === true) return guest(rule('fresh', path, '', { ...how, mode: 0o755 }));
+      const made: Step[] =
+        entry.made === true
+          ? [{ op: 'mkdir', path: entry.source, mode: 0o755, replace: true, ...onlyTrue(entry, 'try') }]
+          : [];
+      const optional = entry.try === true || isUnder(path, '/sys') ? { optional: true } : {};
+      return { host: made, guest: [rule('host', path, entry.source, { ...how, ...optional })] };
+    }
+    case 'hostLink':
+      return { host: [{ op: 'symlink', path, target: entry.target, replace: true }], guest: [] };
+    case 'cover':
+      return guest(rule('hidden', path, '', { flags: [], ...onlyTrue(entry, 'optional') }));
+    case 'guest': {
+      // an ordinary user cannot change there what would matter, and sees there what is the guest's own
+      if (isUnder(path, '/proc') && !root) return guest();
+      const optional = isUnder(path, '/proc') || entry.try === true ? { optional: true } : onlyTrue(entry, 'optional');
+      return guest(rule('guest', path, entry.source, { flags: entry.flags, ...optional }));
+    }
+    case 'flags':
+      return guest(rule('flags', path, '', { flags: entry.flags }));
+    case 'node': {
+      const device = entry.type === 'char' || entry.type === 'block';
+      // the host's own: nobody but root can make another
+      if (device && isUnder(path, '/dev') && entry.try !== true)
+        return guest(rule('host', path, path, { flags: [], optional: true }));
+      return guest(...lowerEntry(entry, uuid));
+    }
+    case 'link':
+      // a terminal of the host's: nobody else may open that of its devpts
+      if (path === '/dev/ptmx') return guest(rule('host', path, path, { flags: [] }));
+      return guest(...lowerEntry(entry, uuid));
+    case 'device':
+    case 'overlay':
+    case 'sysfs':
+    case 'sysctl':
+      throw cannot(`stand at ${path}`, 'what is asked for');
+    default:
+      return guest(...lowerEntry(entry, uuid));
+  }
+}
+
+function rule(
+  stands: Stands,
+  target: string,
+  source: string,
+  how: Omit<Extract<Step, { op: 'rule' }>, 'op' | 'stands' | 'target' | 'source'>,
+): Step {
+  return { op: 'rule', stands, target, source, ...how };
+}
+
+/** The mode in the options of a tmpfs; the kernel's default is that of /tmp. */
+function modeOf(data: string): number {
+  const mode = /(?:^|,)mode=([0-7]+)/.exec(data)?.[1];
+  return mode === undefined ? 0o1777 : Number.parseInt(mode, 8);
+}
+
+const HINT = 'the engine ptrace has no namespaces; tsnspawn doctor says what would give them';
+
+function cannot(what: string, option: string): UnsupportedError {
+  return new UnsupportedError(`${option}: the engine ptrace cannot ${what}`, { option, hint: HINT });
+}
+
+/** Refuses what was asked for by name and takes a kernel to keep. */
+function requireTraceable({ root, network }: ContainerView, spec: ContainerSpec): void {
+  const refused: readonly (readonly [boolean, string, string])[] = [
+    [root.base.kind === 'image', '--image', 'mount file systems'],
+    [spec.ephemeral, '--ephemeral', 'keep changes apart'],
+    [spec.volatile !== 'no', '--volatile', 'keep changes apart'],
+    [root.pivot !== undefined, '--pivot-root', 'mount file systems'],
+    [spec.mounts.some(({ kind }) => kind === 'overlay'), '--overlay', 'lay directories over each other'],
+    [network.namespace !== 'host', '--private-network', 'give a network of its own'],
+    [network.ports.length > 0, '--port', 'give a network of its own'],
+    [spec.users.mode !== 'no' && !isWherePossible(spec), '--private-users', 'give user namespaces'],
+    [spec.properties.length > 0, '--property', 'limit the whole container'],
+    [spec.sysctl.length > 0, 'sysctl', 'set parameters of the kernel'],
+    [spec.dropCapabilities.length > 0, '--drop-capability', 'take capabilities away'],
+    [spec.ambientCapabilities.length > 0, '--ambient-capability', 'give capabilities'],
+    [spec.systemCallFilter.length > 0, '--system-call-filter', 'filter system calls'],
+    [spec.selinuxContext !== undefined, '--selinux-context', 'give labels'],
+    [spec.procReadOnly, '--proc', 'make /proc read-only'],
+  ];
+  for (const [asked, option, what] of refused) if (asked) throw cannot(what, option);
+}
+
+function isWherePossible({ users }: ContainerSpec): boolean {
+  return users.mode === 'pick' && users.wherePossible;
+}

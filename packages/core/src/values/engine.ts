@@ -1,0 +1,30 @@
+// Values of the options about the engine.
+
+import type { Engine, FakeId } from '../spec';
+import { oneOf, parseDecimal, Refusal } from './text';
+
+export function engine(text: string): Engine {
+  return oneOf(text, ['auto', 'namespaces', 'ptrace']);
+}
+
+export function fakeId(text: string): FakeId {
+  const [uid, gid = uid, ...rest] = text.split(':').map(id);
+  if (uid === undefined || gid === undefined || rest.length > 0) throw new Refusal('neither UID nor UID:GID');
+  return { uid, gid };
+}
+
+function id(text: string): number {
+  const value = parseDecimal(text);
+  // (uid_t) -1 means "leave as it is" to the kernel
+  if (value === undefined || value >= 2 ** 32 - 1) throw new Refusal(`${text} is not an id`);
+  return value;
+}
+
+/** What fits into struct utsname. */
+const LONGEST = 64;
+
+export function kernelRelease(text: string): string {
+  if (text.length > LONGEST) throw new Refusal(`longer than ${LONGEST} characters`);
+  if (!/^\d+\.\d+[!-~]*$/.test(text)) throw new Refusal('no release such as 6.1.0');
+  return text;
+}

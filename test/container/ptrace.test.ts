@@ -1,0 +1,160 @@
+// The ptrace engine as an ordinary user has it, who has no subordinate ids and on whose host there may be no namespaces.
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { needs, only } from '../support/needs';
+import { OrdinaryUser } from '../support/users';
+
+const it = only(test, needs('root', 'namespaces', 'mirror', 'command:setpriv'));
+
+let known: { user: OrdinaryUser; debian: string } | undefined;
+function place(): { user: OrdinaryUser; debian: string } {
+  if (known === undefined) {
+    const user = new OrdinaryUser({ subordinate: false });
+    known = { user, debian: user.tree('bookworm') };
+  }
+  return known;
+}
+
+/** Runs a script of the shell in the tree, in the engine. */
+function inside(script: string, options: readonly string[] = [], env: { readonly [name: string]: string } = {}) {
+  const { user, debian } = place();
+  const words = ['--engine=ptrace', '-qP', `-D${debian}`, ...options, 'bash', '-c', script];
+  return user.tsnspawn(words, { env, timeout: 120 });
+}
+
+/** What a run leaves on the host. */
+const remains = () => readdirSync('/tmp').filter((name) => name.startsWith('.tsn-'));
+
+it('the payload is root of the tree, and its status is that of the launcher', () => {
+  const { status, stdout, stderr } = inside('id -u; exit 23');
+  assert.equal([status, stdout, stderr], [23, '0\n', '']);
+});
+
+it('a payload that a signal kills ends as it does in a shell', () => {
+  assert.is(inside('kill -TERM $$').status, 143);
+  assert.is(inside('kill -KILL $$').status, 137);
+});
+
+it('signals of others do not hurt the first process unless it listens', () => {
+  assert.is(inside('(kill -TERM 1); echo alive').stdout, 'alive\n');
+  assert.is(inside('trap "echo heard; exit 5" TERM; (kill -TERM 1); sleep 5').status, 5);
+});
+
+it('owners that were given stay with the files, from one run to the next', () => {
+  inside('touch /srv/file && mkfifo /srv/fifo && ln -s x /srv/link && chown -h mail:games /srv/*');
+  const { stdout } = inside('stat -c %U:%G /srv/file /srv/fifo /srv/link; rm /srv/*');
+  assert.is(stdout, 'mail:games\nmail:games\nmail:games\n');
+});
+
+it('users can be made and become', () => {
+  const { stdout, stderr } = inside(
+    'useradd -m joe && su joe -c "id -u; touch ~/own; stat -c %U ~/own; cat /etc/shadow" 2>&1; userdel -r joe 2>&1',
+  );
+  assert.match(stdout, /^1000\njoe\n/);
+  assert.is(stderr, '');
+});
+
+it('--fake-id makes the payload somebody else', () => {
+  assert.is(inside('id -u; id -g', ['--fake-id=8:12']).stdout, '8\n12\n');
+  assert.is(inside('id -u', ['--fake-root']).stdout, '0\n');
+});
+
+it('--kernel-release is what programs are told', () => {
+  const { stdout } = inside('uname -r; cat /proc/sys/kernel/osrelease', ['--kernel-release=4.4.0-old']);
+  assert.is(stdout, '4.4.0-old\n4.4.0-old\n');
+});
+
+it('binds, a tmpfs, what is read-only and what is hidden are there', () => {
+  const { user } = place();
+  writeFileSync(join(user.home, 'precious'), 'kept\n');
+  const options = [
+    `--bind=${user.home}:/mnt/home`,
+    `--bind-ro=${user.home}:/mnt/read`,
+    '--tmpfs=/opt',
+    '--inaccessible=/srv',
+  ];
+  const script =
+    'cat /mnt/home/precious; echo new >/mnt/home/made; echo x 2>&- >/mnt/read/precious || echo refused; ' +
+    'rm /mnt/read/precious 2>/dev/null || echo refused; touch /opt/x && ls /opt; ls /srv 2>/dev/null || echo hidden; ls /mnt';
+  const { stdout } = inside(script, options);
+  assert.is(stdout, 'kept\nrefused\nrefused\nx\nhidden\nhome\nread\n');
+  assert.is(readFileSync(join(user.home, 'made'), 'utf8'), 'new\n');
+  assert.is(readFileSync(join(user.home, 'precious'), 'utf8'), 'kept\n');
+});
+
+it('the later of two binds on one target wins', () => {
+  const { stdout } = inside('head -c4 /mnt/file', ['--bind=/etc/passwd:/mnt/file', '--bind=/bin/sh:/mnt/file']);
+  assert.is(stdout, '\x7fELF');
+});
+
+it('a read-only tree is not changed', () => {
+  const { stdout } = inside('touch /etc/x 2>&1; touch /tmp/x && echo in memory', ['--read-only']);
+  assert.match(stdout, /Read-only file system\nin memory\n$/);
+});
+
+it('processes of the host are neither seen nor reached', () => {
+  const { stdout } = inside(
+    `ls /proc | grep -c '^[0-9]'; kill -0 ${process.pid} 2>&1; cat /proc/${process.pid}/cmdline 2>&1`,
+  );
+  assert.match(stdout, /^[1-5]\n.*No such process\n.*No such file or directory\n$/);
+});
+
+it('nothing of a run is left, whoever dies first', () => {
+  const before = remains();
+  inside('mkdir -p /tmp/a/b && chmod 0 /tmp/a; (setsid sleep 1000 &) ; exit 0');
+  assert.equal(remains(), before);
+});
+
+it('packages with scripts of their maintainers can be installed, and verified', () => {
+  const install = 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends';
+  const { status, stdout } = inside(
+    `${install} cron >/dev/null 2>&1; dpkg --audit; dpkg -V; stat -c %G /usr/bin/crontab`,
+  );
+  assert.equal([status, stdout], [0, 'crontab\n']);
+});
+
+it('what takes a kernel to keep is refused before the start', () => {
+  const { status, stderr } = inside('true', ['--private-network']);
+  assert.is(status, 1);
+  assert.match(stderr, /^tsnspawn: --private-network: the engine ptrace cannot/);
+});
+
+it('a bad name of an accelerator is refused', () => {
+  const { status, stderr } = inside('true', [], { TSNSPAWN_PTRACE_ACCEL: 'fast' });
+  assert.is(status, 1);
+  assert.match(stderr, /TSNSPAWN_PTRACE_ACCEL/);
+});
+
+it('without user namespaces the engine is taken, and what is lost is told', () => {
+  const { user, debian } = place();
+  // in a user namespace in which no more can be made
+  const script = 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --reuid=0 "$@"';
+  const words = [...user.command, '-PD', debian, 'id', '-u'];
+  const { stdout, stderr, status } = user.run(['unshare', '-Ur', 'sh', '-c', script, 'sh', ...words]);
+  assert.equal([status, stdout], [0, '0\n']);
+  assert.match(stderr, /engine ptrace, which is slower/);
+});
+
+for (const accelerator of ['none', 'trace']) {
+  it(`a sysvinit guest boots, reboots and powers off: ${accelerator}`, async () => {
+    const { user } = place();
+    const tree = user.tree('sysvinit', `sysvinit-${accelerator}`);
+    const running = user.startOnTerminal(['--engine=ptrace', '-bD', tree], {
+      env: { TSNSPAWN_PTRACE_ACCEL: accelerator },
+      timeout: 150,
+    });
+    await running.until(/login: root \(automatic login\)[\s\S]*# /);
+    running.write('echo "PID 1 is" $(cat /proc/1/comm)\n');
+    await running.until(/PID 1 is init/);
+    running.write('reboot\n');
+    await running.until(/is being rebooted[\s\S]*login: root \(automatic login\)[\s\S]*# /);
+    running.write('poweroff\n');
+    await running.until(/has been shut down/);
+    assert.is((await running.exited).status, 0);
+  });
+}
+
+test.run();

@@ -1,0 +1,103 @@
+// The plan of the ptrace engine: rules in place of mounts, and what it refuses.
+
+import { chooseEngine, type LaunchPlan, lowerPtrace, type Step } from '@tsnspawn/core';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { host, loneUser, RUN, spec, stepsOf, tree, user, viewOf } from './fixtures';
+
+const OPTIONS = { root: false, temporary: '/tmp' };
+
+function planOf(argv: readonly string[], options = OPTIONS): LaunchPlan {
+  return lowerPtrace(viewOf(argv, loneUser(), tree({ init: 'sysvinit' })), spec(...argv), RUN, options);
+}
+const ruleAt = (steps: readonly Step[], target: string) =>
+  stepsOf(steps, 'rule').filter((step) => step.target === target);
+
+test('nothing is mounted and no namespace is made', () => {
+  const { engine, clone, inner } = planOf(['true']);
+  assert.is(engine, 'ptrace');
+  assert.equal(clone, { monitor: [], guest: [] });
+  const mounting = ['mount', 'bind', 'pivotRoot', 'openTree', 'remount', 'hostname', 'seccomp'];
+  assert.equal(
+    inner.filter(({ op }) => mounting.includes(op)),
+    [],
+  );
+});
+
+test('/proc, /sys and terminals are the host’s, and what is in memory elsewhere is an empty directory', () => {
+  const { inner } = planOf(['true']);
+  assert.is(ruleAt(inner, '/proc')[0]?.source, '/proc');
+  assert.is(ruleAt(inner, '/dev/pts')[0]?.source, '/dev/pts');
+  assert.is(ruleAt(inner, '/dev/null')[0]?.source, '/dev/null');
+  assert.equal(
+    [ruleAt(inner, '/tmp')[0]?.stands, ruleAt(inner, '/tmp')[0]?.mode, ruleAt(inner, '/run')[0]?.mode],
+    ['fresh', 0o1777, 0o755],
+  );
+});
+
+test('binds, tmpfs and hidden places are rules', () => {
+  const { inner } = planOf(['--bind=/data:/srv', '--bind-ro=/etc:/mnt', '--tmpfs=/x', '--inaccessible=/root', 'true']);
+  const srv = ruleAt(inner, '/srv')[0];
+  assert.equal([srv?.stands, srv?.source, srv?.flags], ['host', '/data', []]);
+  assert.equal(ruleAt(inner, '/mnt')[0]?.flags.includes('ro'), true);
+  assert.is(ruleAt(inner, '/x')[0]?.stands, 'fresh');
+  assert.is(ruleAt(inner, '/root')[0]?.stands, 'hidden');
+});
+
+test('a read-only tree is one rule, behind all that is made in it', () => {
+  const { inner } = planOf(['--read-only', 'true']);
+  const root = ruleAt(inner, '/').at(-1);
+  assert.equal([root?.stands, root?.flags], ['flags', ['ro']]);
+  assert.is(stepsOf(inner, 'rule').at(-1), root);
+});
+
+test('owners are remembered beside the tree, as for every user with one id', () => {
+  const trace = stepsOf(planOf(['true']).host, 'trace')[0];
+  assert.equal(
+    [trace?.tree, trace?.owners, trace?.fakeIds, trace?.boots],
+    ['/srv/debian-tree', '/srv/.#debian-tree.owners', true, false],
+  );
+  assert.is(stepsOf(planOf(['true'], { ...OPTIONS, root: true }).host, 'trace')[0]?.fakeIds, false);
+});
+
+test('an init believes that it is PID 1', () => {
+  assert.is(stepsOf(planOf(['--boot']).host, 'trace')[0]?.boots, true);
+});
+
+test('the payload is whom --fake-id says', () => {
+  const account = stepsOf(planOf(['--fake-id=8:12', 'true']).inner, 'lookupUser')[0]?.account;
+  assert.equal([account?.uid, account?.gid], [8, 12]);
+});
+
+test('what takes a kernel to keep is refused by name', () => {
+  for (const asked of [
+    '--private-network',
+    '--ephemeral',
+    '--volatile=state',
+    '--overlay=/a:/b:/c',
+    '--drop-capability=all',
+    '--system-call-filter=~chown',
+  ]) {
+    const name = asked.replace(/=.*/, '');
+    assert.throws(
+      () => planOf([asked, 'true']),
+      (error: Error) => error.message.startsWith(`${name}: the engine ptrace cannot`),
+      asked,
+    );
+  }
+});
+
+test('namespaces are taken where there are some, and ptrace where there are none or it was asked for', () => {
+  assert.is(chooseEngine(spec(), host()).engine, 'namespaces');
+  assert.is(chooseEngine(spec(), user()).engine, 'namespaces');
+  assert.is(chooseEngine(spec(), user({ userNamespaces: false })).engine, 'ptrace');
+  assert.is(chooseEngine(spec('--engine=ptrace'), host()).engine, 'ptrace');
+  assert.is(chooseEngine(spec('--fake-id=1:1'), user()).engine, 'ptrace');
+  assert.is(chooseEngine(spec('--engine=namespaces'), user({ userNamespaces: false })).engine, 'namespaces');
+});
+
+test('options of one engine are refused with the other', () => {
+  assert.throws(() => chooseEngine(spec('--engine=namespaces', '--fake-root'), user()), /needs the engine ptrace/);
+});
+
+test.run();
