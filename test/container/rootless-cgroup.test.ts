@@ -243,6 +243,8 @@ inCgroup2('in a cgroup of the user a Debian boots where only the mount is read-o
   assert.is(status, 0, stderr);
   assert.match(stdout, UP);
   assert.equal(directories(cgroup), []);
+  const said = elsewhere(`echo $$ >${cgroup}/cgroup.procs; ${READ_ONLY}`, ['doctor', '--json']);
+  assert.is(JSON.parse(said.stdout).checks.cgroup.answer, 'partly');
 });
 
 inCgroup2('the same when the monitor is killed', async () => {

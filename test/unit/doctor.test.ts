@@ -303,6 +303,18 @@ test('a cgroup that cannot be written is no matter where the user has a systemd;
   assert.equal(check('cgroup', without).mend, ['sudo sh -c "mkdir ..."']);
 });
 
+test('a cgroup of the caller whose mount is read-only costs the limits alone', () => {
+  const cgroup = {
+    path: '/sys/fs/cgroup',
+    version: 2,
+    controllers: [],
+    refusal: 'read-only file system',
+    anew: true,
+  } as const;
+  const { answer, cost } = check('cgroup', diagnosisOf(facts({ cgroup, systemd: { booted: false } })));
+  assert.equal([answer, cost], ['partly', 'limits (--property) are refused']);
+});
+
 test('containers are known by their marks', () => {
   const marks = { dockerFile: false, podmanFile: false, lxcFile: false, kubernetes: false, kernel: '6.1.0-amd64' };
   assert.is(containerOf(marks), undefined);

@@ -177,7 +177,7 @@ function cgroupFacts({ cgroup }: HostFacts): DoctorFacts['cgroup'] {
   if (cgroup.unifiedMount !== undefined) {
     const path = join(cgroup.unifiedMount, cgroup.unifiedPath ?? '/');
     const controllers = text(join(path, 'cgroup.controllers'))?.trim().split(' ').filter(Boolean) ?? [];
-    return { path, version: 2, refusal: refusalOf(path), controllers };
+    return { path, version: 2, refusal: refusalOf(path), anew: cgroup.unifiedAnew, controllers };
   }
   const named = cgroup.v1.find(({ name }) => name === 'name=systemd') ?? cgroup.v1[0];
   if (named === undefined) return { version: 2, refusal: 'no cgroup file system is mounted', controllers: [] };

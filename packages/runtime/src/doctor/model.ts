@@ -73,6 +73,8 @@ export interface DoctorFacts {
     readonly version: 1 | 2;
     /** why no cgroup can be made in it, or processes not moved there; undefined: they can */
     readonly refusal?: string | undefined;
+    /** they can by a mount of the caller's own */
+    readonly anew?: boolean | undefined;
     readonly controllers: readonly string[];
     /** what root has to type for the caller to get one, where no systemd manages the host */
     readonly delegation?: string | undefined;

@@ -95,6 +95,13 @@ const cgroup: Check = {
     }
     if (cgroup.refusal === undefined) return { answer: 'no', detail: `${cgroup.path}${namespace}`, cost: NO_CGROUP };
     const detail = `${cgroup.path ?? 'none'}: ${cgroup.refusal}${namespace}`;
+    if (cgroup.anew === true && namespace === '') {
+      return {
+        answer: 'partly',
+        detail: `${detail}; the cgroup is the caller’s, and is mounted anew for a guest with systemd`,
+        cost: 'limits (--property) are refused',
+      };
+    }
     if (systemd.userManager === undefined && caller.uid !== 0 && namespace === '') {
       return { answer: 'yes', detail: `${detail}; the caller’s systemd makes a scope with one` };
     }
