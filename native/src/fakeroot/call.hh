@@ -49,6 +49,8 @@ class Call {
 
   /// The argument as a number without a sign, and as an int.
   uint64_t argument(int n) const { return arguments_[n]; }
+  /// Others take the place of the arguments.
+  void setArguments(const uint64_t* arguments) { arguments_ = arguments; }
   int number(int n) const { return static_cast<int>(arguments_[n]); }
 
   // The memory of the process. All return false where it is not there.

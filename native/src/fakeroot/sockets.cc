@@ -74,4 +74,26 @@ Answer sendCredentials(Call& call, unsigned) {
   return Answer::proceed();
 }
 
+/// socketcall(2), by which older C libraries of 32-bit programs make all calls about sockets: the arguments lie in memory.
+Answer socketCall(Call& call, unsigned) {
+  constexpr int kMost = 5;
+  uint32_t narrow[kMost]{};
+  uint64_t wide[kMost];
+  auto which = static_cast<uint32_t>(call.argument(0));
+  // As many as the call has: what is behind them need not be there.
+  size_t count = which == kGetOption ? 5 : 3;
+  if (!call.read(call.argument(1), narrow, count * sizeof *narrow)) return Answer::proceed();
+  for (int i = 0; i < kMost; i++) wide[i] = narrow[i];
+  call.setArguments(wide);
+  switch (which) {
+    case kBind:
+      return bindFor(call, 0);
+    case kConnect:
+      return noteConnection(call, 0);
+    case kSendMessage:
+      return sendCredentials(call, 0);
+  }
+  return wide[2] == kPeerCredentials || wide[2] == kPeerGroups ? showPeer(call, 0) : Answer::proceed();
+}
+
 }  // namespace fakeroot

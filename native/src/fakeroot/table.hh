@@ -51,6 +51,8 @@ constexpr uint32_t kKeepCapabilities = 8;  // PR_SET_KEEPCAPS
 constexpr uint32_t kSecureBits = 28;       // PR_SET_SECUREBITS
 constexpr uint32_t kSetString = 1;         // FSCONFIG_SET_STRING
 
+constexpr uint32_t kBind = 2, kConnect = 3, kGetOption = 15, kSendMessage = 16;  // SYS_* of socketcall(2)
+
 using Handler = Answer (*)(Call&, unsigned form);
 
 struct Row {
@@ -99,6 +101,7 @@ Answer setNamed(Call&, unsigned);
 Answer sendCredentials(Call&, unsigned);
 Answer showPeer(Call&, unsigned);
 Answer noteConnection(Call&, unsigned);
+Answer socketCall(Call&, unsigned);
 // mounts.cc
 Answer mountFor(Call&, unsigned);
 Answer configureFor(Call&, unsigned);
