@@ -206,7 +206,13 @@ it('an owner does not travel along with the attributes of a file', () => {
 });
 
 it('an overlay takes the changes of owners, and forgets them', () => {
-  assert.is(sh('chown -h 5 /bin /etc/passwd; stat -c %u /bin /etc/passwd', '--volatile=overlay'), '5\n5\n');
+  sh('ln -s x /srv/below; chown -h 6 /srv/below');
+  for (const option of ['--volatile=overlay', '-x']) {
+    const script =
+      'cd /srv; stat -c %u below; chown -h 0 below; stat -c %u below; chown -h 5 /bin /etc/passwd; stat -c %u /bin /etc/passwd';
+    assert.is(sh(script, option), '6\n0\n5\n5\n', option);
+  }
+  assert.is(sh('stat -c %u /srv/below'), '6\n');
   assert.is(sh('stat -c %u /bin /etc/passwd'), '0\n0\n');
 });
 

@@ -75,6 +75,13 @@ bool Owners::load(const char* store, bool kept) {
 long Owners::start(int tree) {
   struct statx info;
   if (long error = sys::fstatx(tree, STATX_INO, &info); error < 0) return error;
+  constexpr long kOverlay = 0x794c7630;
+  struct {
+    long type;
+    char rest[240];
+  } system{};
+  sys::invoke(__NR_fstatfs, tree, &system);
+  overlay_ = system.type == kOverlay;
   tree_ = tree;
   treeDevice_ = deviceOf(info);
   treeInode_ = info.stx_ino;
@@ -148,7 +155,7 @@ long Owners::set(int file, const struct statx& info, const Owner& owner) {
 Owner Owners::inTable(const struct statx& info) {
   if (!mayMistake()) return {};
   Locked locked(lock_);
-  const Entry* entry = find(keyOf(info));
+  const Entry* entry = findFile(keyOf(info));
   return entry->used ? entry->owner : Owner{};
 }
 
@@ -163,13 +170,20 @@ Owners::Entry* Owners::find(const Key& key) {
   return &entries_[at];
 }
 
+Owners::Entry* Owners::findFile(const Key& key) {
+  Entry* entry = find(key);
+  if (entry->used || !overlay_ || key.device == 0) return entry;
+  Entry* below = find({0, key.inode, key.seconds, key.nanoseconds});
+  return below->used ? below : entry;
+}
+
 long Owners::remember(const struct statx& info, const Owner& owner) {
   Entry entry{keyOf(info), owner, true};
   {
     Locked locked(lock_);
     Entry* found = find(entry.key);
     if (!found->used) {
-      if (owner.isPlain()) return 0;
+      if (owner.isPlain() && !findFile(entry.key)->used) return 0;
       if (count_ * 2 >= capacity_) return -ENOSPC;
       count_++;
     }

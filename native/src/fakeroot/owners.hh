@@ -61,6 +61,8 @@ class Owners {
   /// What is in the table.
   Owner inTable(const struct statx& info);
   Entry* find(const Key& key);
+  /// The same; on an overlay, files that lie on a layer in another file system than the changes have a device of their own.
+  Entry* findFile(const Key& key);
   long remember(const struct statx& info, const Owner& owner);
   /// Makes the table, for a file of this size and what comes.
   bool makeTable(uint64_t size);
@@ -77,7 +79,7 @@ class Owners {
 
   Lock lock_;
   int store_ = -1, tree_ = -1;
-  bool kept_ = false, marked_ = false;
+  bool kept_ = false, marked_ = false, overlay_ = false;
   uint64_t treeDevice_ = 0, treeInode_ = 0;
   Entry* entries_ = nullptr;
   uint64_t capacity_ = 0;
