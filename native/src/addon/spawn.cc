@@ -24,6 +24,7 @@
 
 #include "addon/limits.hh"
 #include "addon/maps.hh"
+#include "sys/text.hh"
 
 extern "C" const unsigned char tsnspawn_runner_start[], tsnspawn_runner_end[];
 
@@ -134,10 +135,8 @@ void executeRunner(int base, const char* const* argv, const char* const* env) {
   syscall(SYS_execveat, base + wire::kRunner, "", argv, env, AT_EMPTY_PATH);
   if (errno != ENOSYS) return;
   // Before 3.19.
-  char path[] = "/proc/self/fd/00";
-  path[sizeof path - 3] = static_cast<char>('0' + (base + wire::kRunner) / 10);
-  path[sizeof path - 2] = static_cast<char>('0' + (base + wire::kRunner) % 10);
-  syscall(SYS_execve, path, argv, env);
+  sys::Text<32> path("/proc/self/fd/");
+  syscall(SYS_execve, path.add(static_cast<int64_t>(base + wire::kRunner)).c_str(), argv, env);
 }
 
 /// Runs in the clone, on a stack of its own but in Node's memory: system calls only.
