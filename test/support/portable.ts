@@ -1,10 +1,10 @@
 // The portable archive, unpacked, and a kernel that answers as Linux 2.6.32 does (k26sim.c).
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Outcome, RunOptions } from './launcher';
+import { type Outcome, Running, type RunOptions, type StartOptions } from './launcher';
 
 const HOME = join(process.cwd(), 'build/portable');
 
@@ -25,24 +25,24 @@ export class OldHost {
   readonly home = mkdtempSync(join(tmpdir(), 'tsnspawn-portable-'));
   readonly tsnspawn = join(this.home, 'any where', 'tsnspawn-portable', 'tsnspawn');
   readonly #sim = join(this.home, 'k26sim');
-  readonly #user: readonly string[];
+  readonly #uid: number;
 
   /** @param uid whoever runs what is run; nobody has an account there */
-  constructor(uid: number | undefined) {
+  constructor(uid: number) {
+    this.#uid = uid;
     process.on('exit', () => rmSync(this.home, { recursive: true, force: true }));
     const top = join(this.tsnspawn, '../..');
     mkdirSync(top);
     execFileSync('tar', ['-xJf', archive(), '-C', top]);
     execFileSync('gcc', ['-O1', '-static', '-o', this.#sim, 'test/support/k26sim.c']);
     execFileSync('chmod', ['755', this.home]);
-    this.#user = uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
   }
 
   /** The words that run a program of the host on the old kernel. The host's C library is often one that does not start there. */
   words(program: string, ...args: readonly string[]): string[] {
     const lib = join(this.tsnspawn, '../lib');
-    const loader = [join(lib, 'ld-linux-x86-64.so.2'), '--library-path', lib];
-    return [...this.#user, this.#sim, ...loader, program, ...args];
+    const user = ['setpriv', `--reuid=${this.#uid}`, `--regid=${this.#uid}`, '--clear-groups'];
+    return [...user, this.#sim, join(lib, 'ld-linux-x86-64.so.2'), '--library-path', lib, program, ...args];
   }
 
   /** Runs the command by its start script. */
@@ -60,12 +60,36 @@ export class OldHost {
     return { status, stdout, stderr };
   }
 
+  start(args: readonly string[], options: StartOptions = {}): Running {
+    const [command = '', ...words] = this.words('/bin/sh', this.tsnspawn, ...args);
+    return new Running(command, words, options);
+  }
+
   /** A copy of a tree that belongs to the user. */
   tree(shared: string, name: string): string {
     const path = join(this.home, name);
-    if (!existsSync(path)) cpSync(shared, path, { recursive: true, verbatimSymlinks: true });
-    const owner = this.#user.length === 0 ? statSync(this.home).uid : Number(this.#user[1]?.split('=')[1]);
-    execFileSync('chown', ['-Rh', `${owner}:${owner}`, path]);
+    if (!existsSync(path)) execFileSync('cp', ['-a', '--reflink=auto', shared, path]);
+    execFileSync('chown', ['-Rh', `${this.#uid}:${this.#uid}`, this.home]);
     return path;
+  }
+
+  /** The user's processes, by their names. */
+  processes(): { readonly pid: number; readonly name: string }[] {
+    return readdirSync('/proc')
+      .filter((entry) => /^\d+$/.test(entry))
+      .flatMap((pid) => {
+        const status = statusOf(pid);
+        const field = (name: string): string => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '';
+        const lives = field('Uid') === String(this.#uid) && field('State') !== 'Z';
+        return lives ? [{ pid: Number(pid), name: field('Name') }] : [];
+      });
+  }
+}
+
+function statusOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
   }
 }

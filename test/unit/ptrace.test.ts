@@ -96,6 +96,13 @@ test('namespaces are taken where there are some, and ptrace where there are none
   assert.is(chooseEngine(spec('--engine=namespaces'), user({ userNamespaces: false })).engine, 'namespaces');
 });
 
+test('ptrace is taken for root, too, where a guest could reboot the host', () => {
+  const { engine, remark } = chooseEngine(spec(), host({ rebootsHost: true }));
+  assert.is(engine, 'ptrace');
+  assert.match(remark ?? '', 'a reboot of a guest would be one of this host');
+  assert.is(chooseEngine(spec('--engine=namespaces'), host({ rebootsHost: true })).engine, 'namespaces');
+});
+
 test('options of one engine are refused with the other', () => {
   assert.throws(() => chooseEngine(spec('--engine=namespaces', '--fake-root'), user()), /needs the engine ptrace/);
 });

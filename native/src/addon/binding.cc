@@ -32,6 +32,7 @@
 #include "addon/limits.hh"
 #include "addon/lock.hh"
 #include "addon/machine-binding.hh"
+#include "addon/reboot.hh"
 #include "addon/tree.hh"
 #include "steps/remove.hh"
 
@@ -304,6 +305,9 @@ Napi::Value ownsNetwork(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), own);
 }
 
+/// rebootsHost() → whether reboot(2) in a PID namespace is that of the host
+Napi::Value rebootsHostBinding(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), rebootsHost()); }
+
 Napi::Value bytes(Napi::Env env, const unsigned char* start, const unsigned char* end) {
   return Napi::Buffer<uint8_t>::Copy(env, start, static_cast<size_t>(end - start));
 }
@@ -349,6 +353,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("interfaceName", Napi::Function::New<interfaceName>(env));
   exports.Set("networkNamespace", Napi::Function::New<networkNamespace>(env));
   exports.Set("ownsNetwork", Napi::Function::New<ownsNetwork>(env));
+  exports.Set("rebootsHost", Napi::Function::New<rebootsHostBinding>(env));
   exports.Set("seccompFilter", Napi::Function::New<seccompFilter>(env));
   return exports;
 }

@@ -52,6 +52,12 @@ void ConsoleForwarder::attach(int master) {
   master_.reset(master);
   masterEnded_ = false;
   slave_.reset(sys::ioctl(master, TIOCGPTPEER, static_cast<long>(O_RDWR | O_NOCTTY | O_CLOEXEC)));
+  unsigned number;
+  // Before 4.13. Only where the guest has no devpts of its own does its terminal have that name here, too.
+  if (!slave_.ok() && sharesDevpts_ && sys::ioctl(master, TIOCGPTN, &number) == 0) {
+    sys::Text<32> name("/dev/pts/");
+    slave_.reset(sys::open(name.add(number).c_str(), O_RDWR | O_NOCTTY));
+  }
   sys::fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
   if (mode_ == wire::Console::kPipe) return;
   output_.open(1, O_WRONLY);

@@ -3,6 +3,7 @@
 
 #include "monitor/tint.hh"
 #include "plan/plan.hh"
+#include "ptrace/tracer.hh"
 #include "sys/kernel.hh"
 
 /// What a key sequence of the console asks for.
@@ -11,7 +12,9 @@ enum class Keys { kNone, kKill, kPowerOff, kReboot };
 class ConsoleForwarder {
  public:
   explicit ConsoleForwarder(const Plan& plan)
-      : mode_(plan.header().console), tint_(plan.text(plan.header().background)) {}
+      : mode_(plan.header().console),
+        tint_(plan.text(plan.header().background)),
+        sharesDevpts_(ptrace::tracingOf(plan) != nullptr) {}
   ~ConsoleForwarder() { restoreTerminal(); }
 
   /// Takes over the master of the guest's terminal and, in interactive mode, the caller's terminal.
@@ -50,6 +53,7 @@ class ConsoleForwarder {
 
   wire::Console mode_;
   Tint tint_;
+  bool sharesDevpts_;  // with the host: the guest is only traced
   sys::UniqueFd master_;
   sys::UniqueFd slave_;  // keeps the master readable while nobody in the guest has the terminal open
   /// The caller's standard input or output, in a form that never blocks the monitor.

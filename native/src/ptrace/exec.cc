@@ -310,7 +310,7 @@ void mapSegments(const Program& program, uint64_t bias) {
 uint64_t chooseBias(const Program& program) {
   if (!program.movable) return 0;
   uint64_t random = 0;
-  sys::invoke(__NR_getrandom, &random, sizeof random, 0);
+  sys::random(&random, sizeof random);
   uint64_t base = 0x550000000000 + ((random & 0xffffff) << 12);
   return base & ~(program.alignment - 1);
 }

@@ -117,10 +117,9 @@ void dropPowers(const Path& host, const struct statx& info) {
 long give(Call& call, const Target& target, uint32_t uid, uint32_t gid) {
   State& state = call.state;
   if (target.rule && target.rule->readOnly) return -EROFS;
-  sys::UniqueFd fd(sys::open(target.host.c_str(), O_PATH | (target.follow ? 0 : O_NOFOLLOW)));
+  sys::UniqueFd fd;
   struct statx info;
-  if (!fd.ok()) return fd.error();
-  if (long error = sys::fstatx(fd.get(), fakeroot::kOwnerMask, &info); error < 0) return error;
+  if (long error = openOwned(target.host, target.follow, fd, info); error < 0) return error;
   fakeroot::Owner owner = ownerOf(state, info, target.host.c_str(), target.follow);
   const fakeroot::Identity& who = call.identity();
   if (!who.privileged()) {
@@ -151,10 +150,11 @@ Answer showFile(Call& call, unsigned form) {
   if (error > 0) return Answer::proceed();
   if (error < 0) return Answer::give(error);
   struct statx info {};
-  int flags = (arguments.flags & ~AT_EMPTY_PATH & ~AT_SYMLINK_NOFOLLOW) | (target.follow ? 0 : AT_SYMLINK_NOFOLLOW);
+  constexpr int kOthers = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_TYPE;
+  int flags = (arguments.flags & ~kOthers) | (target.follow ? 0 : AT_SYMLINK_NOFOLLOW);
   unsigned mask = arguments.mask | fakeroot::kOwnerMask;
   if (arguments.mask & STATX__RESERVED) return Answer::give(-EINVAL);
-  error = sys::invoke(__NR_statx, AT_FDCWD, target.host.c_str(), flags, mask, &info);
+  error = sys::statxat(AT_FDCWD, target.host.c_str(), flags, mask, &info);
   if (error < 0) {
     // Of a descriptor that is none.
     if (!arguments.text || target.rule == nullptr) return error == -ENOENT ? Answer::proceed() : Answer::give(error);

@@ -50,12 +50,10 @@ void own(Call& call) {
   uint64_t what = tracee.notes[kWhat];
   if (call.result() < 0 || !(what & kMade)) return;
   sys::UniqueFd fd;
-  if (what & kOpens)
-    fd.reset(sys::open(call.descriptor(static_cast<int>(call.result())).c_str(), O_PATH));
-  else
-    fd.reset(sys::open(made[tracee.notes[kTicket] % kTickets].c_str(), O_PATH | O_NOFOLLOW));
   struct statx info;
-  if (!fd.ok() || sys::fstatx(fd.get(), fakeroot::kOwnerMask, &info) < 0) return;
+  bool opens = what & kOpens;
+  Path file = opens ? call.descriptor(static_cast<int>(call.result())) : made[tracee.notes[kTicket] % kTickets];
+  if (openOwned(file, opens, fd, info) < 0) return;
   fakeroot::Owner owner{tracee.identity.user.file, tracee.identity.group.file};
   const Path& path = made[tracee.notes[kTicket] % kTickets];
   struct statx above;
@@ -94,6 +92,14 @@ class Opened {
 };
 
 }  // namespace
+
+long openOwned(const Path& host, bool follow, sys::UniqueFd& fd, struct statx& info) {
+  fd.reset(sys::open(host.c_str(), O_PATH | (follow ? 0 : O_NOFOLLOW)));
+  if (fd.ok()) return sys::fstatx(fd.get(), fakeroot::kOwnerMask, &info);
+  // A link itself can be opened by O_PATH alone (2.6.39), and its owner is kept without.
+  if (fd.error() != -ELOOP || follow) return fd.error();
+  return sys::statxat(AT_FDCWD, host.c_str(), AT_SYMLINK_NOFOLLOW, fakeroot::kOwnerMask, &info);
+}
 
 long setOwner(State& state, int file, const struct statx& info, const fakeroot::Owner& owner) {
   Path path("/proc/self/fd/");

@@ -7,7 +7,9 @@ namespace ptrace {
 
 /// The fake owner of a file of the host, as far as one is known.
 fakeroot::Owner ownerOf(State& state, const struct statx& info, const char* host, bool follow);
-/// Remembers it. 0 or -errno.
+/// Opens a file for setOwner(), and looks at it. 0 or -errno. `fd` may stay empty: of a link on an old kernel.
+long openOwned(const Path& host, bool follow, sys::UniqueFd& fd, struct statx& info);
+/// Remembers an owner. 0 or -errno.
 long setOwner(State& state, int file, const struct statx& info, const fakeroot::Owner& owner);
 /// When the call has made the file, it belongs to the fake user. `opens`: the result is a descriptor of it.
 void ownLater(Call& call, const Place& place, bool opens);

@@ -58,6 +58,11 @@ Answer openFile(Call& call, unsigned form) {
   const At at = atOf(call, form);
   int flags = creat ? O_CREAT | O_WRONLY | O_TRUNC : call.number(at.path + 1);
   static Place place;
+  if (flags & O_PATH && call.state.lacksPlaces && !creat) {
+    // As such a kernel does it, but without waiting, and not as a terminal of the process's own.
+    flags = (flags & (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) | O_NONBLOCK | O_NOCTTY;
+    call.setArgument(at.path + 1, static_cast<uint64_t>(flags));
+  }
   bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
   bool makes = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
   unsigned how = (writes && !(flags & O_PATH) ? kWrites : 0) | kMagic;

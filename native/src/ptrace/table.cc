@@ -15,6 +15,7 @@ constexpr Table make() {
 #define CALL(name, handler, form) put(table, __NR_##name, {handler, form, When::kAlways, 0, 0});
 #define CALL_FAKE(name, handler, form) put(table, __NR_##name, {handler, form, When::kFakeIds, 0, 0});
 #define CALL_BOOT(name, handler, form) put(table, __NR_##name, {handler, form, When::kBoot, 0, 0});
+#define CALL_OLD(name, handler, form) put(table, __NR_##name, {handler, form, When::kOld, 0, 0});
 #define CALL_BITS(name, handler, form, argument, bits) \
   put(table, __NR_##name, {handler, form, When::kBits, argument, bits});
 #define CALL_ADDRESS(name, handler, form, argument) \

@@ -31,6 +31,7 @@ enum class When : unsigned char {
   kAlways,
   kFakeIds,  // where the guest's users are not the kernel's
   kBoot,     // where the payload is an init
+  kOld,      // never: a kernel that lacks the call has no filters either
   kBits,     // where an argument has one of these bits
   kValue,    // where an argument has this value
 };
@@ -87,6 +88,8 @@ Answer setThreeIds(Call&, unsigned);
 Answer setFileId(Call&, unsigned);
 Answer setGroups(Call&, unsigned);
 Answer capabilities(Call&, unsigned);
+// old.cc
+Answer limit(Call&, unsigned);
 // exec.cc
 Answer execute(Call&, unsigned);
 // processes.cc

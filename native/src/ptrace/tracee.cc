@@ -54,6 +54,7 @@ Tracee* Tracees::add(int tid) {
   uint32_t at = hash(tid) % kIndex;
   while (index_[at]) at = (at + 1) % kIndex;
   index_[at] = static_cast<int32_t>(row) + 1;
+  watchdog_.note(row, tid);
   count_++;
   return &tracee;
 }
@@ -75,6 +76,7 @@ void Tracees::unindex(int tid) {
 
 void Tracees::remove(Tracee& tracee) {
   unindex(tracee.tid);
+  watchdog_.note(static_cast<uint32_t>(&tracee - rows_), 0);
   if (tracee.memory && tracee.slot >= 0) tracee.memory->slots[tracee.slot / 64] &= ~(1ull << (tracee.slot % 64));
   release(tracee.memory);
   release(tracee.root);

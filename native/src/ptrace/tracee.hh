@@ -3,6 +3,7 @@
 
 #include "fakeroot/identity.hh"
 #include "ptrace/arch/registers.hh"
+#include "ptrace/watchdog.hh"
 #include "sys/kernel.hh"
 
 namespace ptrace {
@@ -44,12 +45,14 @@ struct Tracee {
   bool inCall;       // the next stop of a call is at its end
   bool changed;      // registers have been changed for the call
   bool inStub;
+  bool given;  // the call is made in name only: its result is `result`
   bool dumpable, noNewPrivileges;
   int slot;  // -1: none
   Memory* memory;
   Root* root;
   fakeroot::Identity identity;
   Registers saved;  // as they were before the call
+  long result;
   /// What is left to do when the call has been made.
   void (*after)(Call&);
   uint64_t notes[kNotes];
@@ -66,6 +69,8 @@ class Tracees {
   Tracees& operator=(const Tracees&) = delete;
   ~Tracees();
   bool start();
+  /// Has all of them end with this process, where the kernel does not see to that. 0 or -errno. Before the first one is added.
+  long guard() { return watchdog_.start(kMost); }
   Tracee* find(int tid);
   /// A new one; null when there are too many.
   Tracee* add(int tid);
@@ -95,6 +100,7 @@ class Tracees {
   void release(Root* root);
   void unindex(int tid);
 
+  Watchdog watchdog_;
   Tracee* rows_ = nullptr;
   Memory* memories_ = nullptr;
   Root* roots_ = nullptr;

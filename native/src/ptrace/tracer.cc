@@ -8,6 +8,7 @@
 #include "ptrace/accelerate/filter.hh"
 #include "ptrace/accelerate/stub.hh"
 #include "ptrace/exec.hh"
+#include "ptrace/old.hh"
 #include "ptrace/owned.hh"
 #include "ptrace/procfs.hh"
 #include "ptrace/table.hh"
@@ -94,6 +95,11 @@ long Tracer::begin(Context& context, const wire::Step& step) {
   state_.scratch = Path(scratch);
   state_.hostname = sys::Text<65>(host);
   state_.release = sys::Text<65>(release);
+  if (!state_.traces) {
+    sayNewer(state_);
+    state_.lacksLimits = lacksLimits();
+    state_.lacksPlaces = lacksPlaces();
+  }
   // Descriptors are needed for the programs that are started.
   rlimit64 limit;
   if (sys::prlimit(0, 7 /* RLIMIT_NOFILE */, nullptr, &limit) == 0) {
@@ -142,9 +148,10 @@ long Tracer::seize(int tid) {
   if ((error = request(PTRACE_ATTACH, tid, 0, 0)) < 0) return error;
   int status;
   if ((error = sys::wait(tid, &status, kWaitAll)) < 0) return error;
-  if (request(PTRACE_SETOPTIONS, tid, 0, options | kExitKill) < 0 &&
-      (error = request(PTRACE_SETOPTIONS, tid, 0, options)) < 0)
-    return error;
+  if (request(PTRACE_SETOPTIONS, tid, 0, options | kExitKill) < 0) {
+    if ((error = request(PTRACE_SETOPTIONS, tid, 0, options)) < 0) return error;
+    if ((error = state_.tracees.guard()) < 0) return error;
+  }
   return request(PTRACE_SYSCALL, tid, 0, 0);
 }
 
@@ -297,7 +304,7 @@ void Tracer::onExec(Tracee*& tracee) {
   Loading* loading = tracee->loading;
   Registers registers;
   tracee->after = nullptr;
-  tracee->changed = tracee->inStub = tracee->inCall = false;
+  tracee->changed = tracee->inStub = tracee->inCall = tracee->given = false;
   tracee->runner = false;
   tracee->dumpable = true;
   if (!loading || !state_.tracees.renew(*tracee) || !getRegisters(tid, registers) ||
@@ -383,10 +390,16 @@ void Tracer::enter(Tracee& tracee) {
     tracee.after = nullptr;
     tracee.changed = false;
     registers = tracee.saved;
-    registers.setNumber(-1);
-    registers.setResult(result.value);
+    if (state_.traces) {
+      registers.setNumber(-1);
+      registers.setResult(result.value);
+    } else {
+      // A filter around this program judges the number that is left here, and its verdict on -1 would be the result.
+      registers.setNumber(__NR_getpid);
+      tracee.given = tracee.inCall = true;
+      tracee.result = result.value;
+    }
     setRegisters(tracee.tid, registers);
-    tracee.inCall = !state_.traces;
     return resume(tracee);
   }
   bool watched = tracee.after || tracee.loans;
@@ -404,6 +417,14 @@ void Tracer::enter(Tracee& tracee) {
 /// At its end.
 void Tracer::leave(Tracee& tracee) {
   tracee.inCall = false;
+  if (tracee.given) {
+    tracee.given = false;
+    Registers registers;
+    if (!getRegisters(tracee.tid, registers)) return;
+    registers.setResult(tracee.result);
+    setRegisters(tracee.tid, registers);
+    return resume(tracee);
+  }
   if (tracee.after || tracee.changed || tracee.loans) {
     Registers registers;
     if (!getRegisters(tracee.tid, registers)) return;
@@ -479,7 +500,8 @@ Answer Tracer::answer(Call& call) {
   if (number < 0) return Answer::proceed();
   if (number & kForeignBit || number > kHighest) return Answer::give(-ENOSYS);
   const Row& row = kTable.rows[number];
-  if (!row.handler || (row.when == When::kFakeIds && !state_.fakeIds) || (row.when == When::kBoot && !state_.boots))
+  if (!row.handler || (row.when == When::kFakeIds && !state_.fakeIds) || (row.when == When::kBoot && !state_.boots) ||
+      (row.when == When::kOld && !state_.lacksLimits))
     return Answer::proceed();
   return row.handler(call, row.form);
 }

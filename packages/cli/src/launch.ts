@@ -154,8 +154,15 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     return carryOut(settled);
   } catch (error) {
     const { rootless } = settled.host;
-    if (spec.engine === 'auto' && prepared.engine === 'namespaces' && isRefusedNamespace(error)) {
+    if (
+      spec.engine === 'auto' &&
+      prepared.engine === 'namespaces' &&
+      rootless !== undefined &&
+      isRefusedNamespace(error)
+    ) {
       warn(`${error.message}; ${LOST}`);
+      // for a Node that is to explain a step that fails: its plan is to be this one
+      process.argv.splice(2, 0, '--engine=ptrace');
       return carryOut(planned({ ...settled, engine: 'ptrace', host: withoutNamespaces(settled.host) }, {}));
     }
     // nothing has been started: the monitor waits for its ids

@@ -27,6 +27,8 @@ export function chooseEngine(spec: ContainerSpec, host: HostFacts): EngineChoice
   if (option !== undefined) return { engine: 'ptrace' };
   if (host.rootless !== undefined && host.userNamespaces === false)
     return { engine: 'ptrace', remark: `this host gives no user namespaces; ${LOST}` };
+  if (host.rootless === undefined && host.rebootsHost === true)
+    return { engine: 'ptrace', remark: `a reboot of a guest would be one of this host; ${LOST}` };
   return { engine: 'namespaces' };
 }
 

@@ -241,6 +241,8 @@ export interface HostFacts {
   readonly fuseOverlay?: string | undefined;
   /** false where the kernel makes no user namespaces, or this user none. Default true */
   readonly userNamespaces?: boolean | undefined;
+  /** reboot(2) in a PID namespace is that of the host (Linux before 3.4). Default false */
+  readonly rebootsHost?: boolean | undefined;
   /** first of 65536 user and group ids that nobody has, locked for this launch; looked for when one is to be picked */
   readonly freeRange?: number | undefined;
   /** 16 random hexadecimal digits: part of the names of what goes with this launch */

@@ -169,6 +169,8 @@ export interface Addon {
   networkNamespace(path: string): 'network' | 'missing' | 'denied' | 'other';
   /** whether this process's network namespace belongs to its user namespace */
   ownsNetwork(): boolean;
+  /** whether reboot(2) in a PID namespace is that of the host; for root */
+  rebootsHost(): boolean;
   saveTerminal(): void;
   restoreTerminal(): void;
   seccompFilter(name: string): Buffer;

@@ -36,7 +36,8 @@ class Program {
 
   Class classOf(unsigned number) const {
     const Row& row = table_.rows[number];
-    if (!row.handler || (row.when == When::kFakeIds && !fakeIds_) || (row.when == When::kBoot && !boots_))
+    if (!row.handler || row.when == When::kOld || (row.when == When::kFakeIds && !fakeIds_) ||
+        (row.when == When::kBoot && !boots_))
       return Class::kAllow;
     if (row.handler == refuse) return Class::kRefuse;
     if (row.handler == deny) return Class::kDeny;

@@ -19,7 +19,7 @@ import { probeCgroups } from './cgroup';
 import { hostFiles } from './host-files';
 import { parseMountinfo } from './mountinfo';
 import { parseOsRelease } from './os-release';
-import { probeRootless } from './rootless';
+import { probeRootless, userNamespace } from './rootless';
 
 /** Facts about the host and the caller. */
 export function probeHost(): HostFacts {
@@ -55,6 +55,10 @@ export function probeHost(): HostFacts {
     get userNamespaces() {
       return userNamespaces();
     },
+    get rebootsHost() {
+      // tried where there may be a reason, and nowhere else: a kernel with this link is newer
+      return userNamespace() === undefined && addon().rebootsHost();
+    },
     runId: randomUuid().replaceAll('-', '').slice(0, 16),
     ...(selinux === undefined ? {} : { selinuxMount: selinux }),
   };
@@ -83,10 +87,7 @@ function read(path: string): string {
 
 /** Whether user namespaces can be made: user_namespaces(7), and the limit that a host may have set to nothing. */
 function userNamespaces(): boolean {
-  return (
-    linkTarget('/proc/self/ns/user') !== undefined &&
-    addon().readText('/proc/sys/user/max_user_namespaces')?.trim() !== '0'
-  );
+  return userNamespace() !== undefined && addon().readText('/proc/sys/user/max_user_namespaces')?.trim() !== '0';
 }
 
 /** A random (version 4) UUID from the kernel. node:crypto would do it too, and take 3 ms to load. */

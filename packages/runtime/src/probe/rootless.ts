@@ -18,6 +18,14 @@ const FEWEST = 65536;
 /** Where these programs are when the caller's PATH is of no use. */
 const USUAL_PATH = '/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin';
 
+let namespaceLink: { readonly target: string | undefined } | undefined;
+
+/** The user namespace that this process is in; undefined where the kernel has none (before 3.8, or made without them). */
+export function userNamespace(): string | undefined {
+  namespaceLink ??= { target: linkTarget('/proc/self/ns/user') };
+  return namespaceLink.target;
+}
+
 /**
  * The ids that this caller can give to a guest, or undefined for root of the host, who has all of them.
  *
@@ -25,8 +33,8 @@ const USUAL_PATH = '/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin';
  */
 export function probeRootless(permitted: readonly string[]): RootlessFacts | undefined {
   const admin = permitted.includes('sys_admin');
-  const namespace = linkTarget('/proc/self/ns/user');
-  // a kernel that has no such link (before 3.8, or made without them) has no other user namespace either
+  const namespace = userNamespace();
+  // a kernel that has none has no other one either
   if (admin && (namespace === undefined || namespace === INITIAL_USER_NAMESPACE)) return undefined;
   const own = { uids: ownRanges('/proc/self/uid_map'), gids: ownRanges('/proc/self/gid_map') };
   const size = Math.min(total(own.uids), total(own.gids));
