@@ -52,6 +52,13 @@ it('--user gives the payload the ids and groups of the user', () => {
   );
 });
 
+it('a user writes to what the shell calls /dev/stdout and /dev/stderr', () => {
+  assert.is(
+    sh('su joe -c "echo one >/dev/stdout; echo two >/dev/fd/1; echo three 2>&1 >/dev/stderr" 2>&1 | cat'),
+    'one\ntwo\nthree\n',
+  );
+});
+
 it('su makes a session of another user', () => {
   assert.is(
     sh('su - ann -c "id -u; id -Gn; pwd; echo \\$USER"'),

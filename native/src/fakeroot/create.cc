@@ -133,6 +133,8 @@ Answer open(Call& call, int directory, uint64_t address, int flags, unsigned mod
     const Base base = above.ok() ? Base{above.get(), true} : Base{directory};
     if (find(call, base, text, place) < 0) return Answer::proceed();
     if (place.owner.isRoot() || !call.isValid()) return Answer::proceed();
+    // Links of procfs do not lead where they say.
+    if (fileSystemOf(place.directory.get()).isProcfs()) return Answer::proceed();
     sys::UniqueFd fd;
     {
       ModeMask mask(call);

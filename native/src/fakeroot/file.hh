@@ -25,6 +25,7 @@ struct FileSystem {
   unsigned long flags;
 
   bool readOnly() const { return flags & 1; }
+  bool isProcfs() const { return type == 0x9fa0; }
   bool noSetId() const { return flags & 2; }
   /// Pipes and sockets without a name: they go when they are closed, and their numbers come again.
   bool nameless() const { return type == 0x50495045 /* PIPEFS_MAGIC */ || type == 0x534f434b /* SOCKFS_MAGIC */; }

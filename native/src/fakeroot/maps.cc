@@ -15,12 +15,11 @@ bool endsWith(const char* text, const char* end) {
 
 Answer openMap(Call& call, int directory, uint64_t address, int flags) {
   constexpr const char kMap[] = "0 0 1\n";
-  constexpr long kProcfs = 0x9fa0;
   char text[4096];
   if (flags & O_PATH || !call.readText(address, text, sizeof text)) return Answer::proceed();
   if (!endsWith(text, "uid_map") && !endsWith(text, "gid_map")) return Answer::proceed();
   File map;
-  if (map.open(call, directory, address, 0) < 0 || fileSystemOf(map.fd.get()).type != kProcfs || !call.isValid())
+  if (map.open(call, directory, address, 0) < 0 || !fileSystemOf(map.fd.get()).isProcfs() || !call.isValid())
     return Answer::proceed();
   sys::UniqueFd file(sys::open(linkTo(map.fd.get()).c_str(), O_WRONLY));
   // A map that is there already, or one that belongs to a namespace further in: the kernel says what is wrong.
