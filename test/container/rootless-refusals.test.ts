@@ -28,10 +28,10 @@ function place() {
   return known;
 }
 
-/** Standard error of a launch that fails on this host. */
+/** Standard error of a launch that fails on this host, where it may not take the other engine. */
 function refused(host: Host, ...options: string[]): string {
   const { user, tree } = place();
-  const { status, stdout, stderr } = user.tsnspawn(['-qPD', tree, ...options, 'true'], { host });
+  const { status, stdout, stderr } = user.tsnspawn(['-qPD', tree, '--engine=namespaces', ...options, 'true'], { host });
   assert.equal([status, stdout], [1, ''], stderr);
   return stderr;
 }
@@ -154,6 +154,15 @@ it('where a layer cannot lie: which file systems cannot have one', () => {
     readdirSync(user.home).filter((name) => name.includes('tsnspawn')),
     [],
   );
+});
+
+it('a launch that may take any engine goes on without namespaces, and says so', () => {
+  const { user, tree } = place();
+  for (const host of [NO_USER_NAMESPACES, withUsers('echo 0 >/proc/sys/user/max_mnt_namespaces')]) {
+    const { status, stdout, stderr } = user.tsnspawn(['-PD', tree, 'id', '-u'], { host });
+    assert.equal([status, stdout], [0, '0\n']);
+    assert.match(stderr, /^tsnspawn: warning: .*; going on with the engine ptrace, which is slower/);
+  }
 });
 
 it('nothing of a refused launch stays', () => {

@@ -166,7 +166,7 @@ test('each way in which a user namespace is refused has its reason, and its comm
     assert.is(found.answer, 'no');
     assert.match(found.detail, detail);
     assert.is(found.mend?.[0], mend);
-    assert.is(diagnosis.mode, 'none');
+    assert.is(diagnosis.mode, 'ptrace');
     assert.match(diagnosis.summary, detail);
   }
 });
@@ -350,7 +350,10 @@ test('a network of a user’s takes a program and /dev/net/tun, and each has its
 });
 
 test('what was not reached is one entry of the text, and the last line is what is left', () => {
-  const text = renderDiagnosis(diagnosisOf(facts({ map: undefined, trials: { ...BEHIND, user: 'EPERM' } })), 400);
+  const text = renderDiagnosis(
+    diagnosisOf(facts({ map: undefined, trials: { ...BEHIND, user: 'EPERM', tracing: 'EPERM' } })),
+    400,
+  );
   assert.match(text, /\n- {7}not reached +map helpers, mounts, mount api, proc, .*, network\n/);
   assert.is(text.match(/could not be tried/), null);
   assert.match(
@@ -376,12 +379,14 @@ test('the keys of the JSON are those that programs know', () => {
   assert.equal(Object.keys(json.checks), [
     ...['subordinate-ids', 'map-helpers', 'user-namespaces', 'mounts', 'mount-api', 'proc', 'namespaces', 'reboot'],
     ...['devices', 'sysfs', 'mqueue', 'overlay', 'mapped-owners', 'fuse', 'attributes', 'system-calls'],
-    ...['memory-files', 'notification', 'cgroup', 'user-manager', 'network'],
+    ...['memory-files', 'notification', 'tracing', 'cgroup', 'user-manager', 'network'],
   ]);
   assert.equal(Object.keys(json.checks['subordinate-ids']), ['question', 'needed', 'answer', 'detail', 'cost', 'mend']);
   assert.is(json.caller.container, null);
   const none = JSON.parse(diagnosisAsJson(diagnosisOf(facts({ trials: { ...BEHIND, user: 'EPERM' } }))));
-  assert.equal(Object.keys(none), ['mode', 'ids', 'summary', 'missing', 'left', 'caller', 'checks']);
+  assert.equal(Object.keys(none), ['mode', 'ids', 'summary', 'missing', 'caller', 'checks']);
+  const covered = JSON.parse(diagnosisAsJson(diagnosisOf(facts({ trials: { proc: 'EPERM' } }))));
+  assert.equal(Object.keys(covered), ['mode', 'ids', 'summary', 'missing', 'left', 'caller', 'checks']);
   assert.equal([none.checks.proc.answer, none.checks.proc.untried], ['no', true]);
 });
 

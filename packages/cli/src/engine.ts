@@ -6,11 +6,14 @@ import {
   type ContainerView,
   type HostFacts,
   type LaunchPlan,
+  LOST,
   lower,
   lowerPtrace,
   type RunVariables,
   StepError,
   UsageError,
+  withOneId,
+  withoutNamespaces,
 } from '@tsnspawn/core';
 
 /** The plan of an engine. */
@@ -42,7 +45,29 @@ function acceleratorFrom({ TSNSPAWN_PTRACE_ACCEL: name }: HostFacts['env']): Acc
   throw new UsageError(`bad value '${name}' for the variable TSNSPAWN_PTRACE_ACCEL: neither none nor trace`);
 }
 
-/** The monitor could not be made because the kernel, or a filter around this process, gives no namespaces. */
-export function isRefusedNamespace(error: unknown): error is StepError {
-  return error instanceof StepError && error.step.op === 'clone';
+/** How a launch goes on that has failed before anything was started. */
+export interface Fallback {
+  readonly engine: LaunchPlan['engine'];
+  readonly host: HostFacts;
+  readonly remark: string;
+}
+
+/**
+ * What is left where the monitor could not be made: with the caller's own id alone where the programs do not map the others, without
+ * namespaces where the kernel, or a filter around this process, gives none. Undefined: nothing.
+ */
+export function fallbackOf(
+  error: unknown,
+  asked: ContainerSpec['engine'],
+  { engine, host }: Pick<Fallback, 'engine' | 'host'>,
+): Fallback | undefined {
+  const { rootless } = host;
+  if (!(error instanceof StepError) || rootless === undefined || engine === 'ptrace') return undefined;
+  const { step, message } = error;
+  if (step.op === 'map' && step.programs !== undefined) {
+    const remark = `${message}; going on with one id, see tsnspawn doctor`;
+    return { engine, host: { ...host, rootless: withOneId(rootless, message) }, remark };
+  }
+  if (asked !== 'auto' || (step.op !== 'map' && step.op !== 'clone')) return undefined;
+  return { engine: 'ptrace', host: withoutNamespaces(host), remark: `${message}; ${LOST}` };
 }

@@ -14,7 +14,6 @@ import {
   type HostFacts,
   isTsnspawnError,
   type LaunchPlan,
-  LOST,
   networkWarnings,
   PermissionError,
   parseArguments,
@@ -22,12 +21,10 @@ import {
   type RunVariables,
   refuseConflicts,
   requirePrivileges,
-  StepError,
   type TreeFacts,
   type TsnspawnError,
   view,
   wantedZone,
-  withOneId,
   withoutNamespaces,
 } from '@tsnspawn/core';
 import {
@@ -54,7 +51,7 @@ import {
   type Wishes,
 } from '@tsnspawn/runtime';
 import { cleanUp } from './cleanup';
-import { isRefusedNamespace, planWith } from './engine';
+import { fallbackOf, planWith } from './engine';
 import { withBundle, withPlace, withSettingsFile, withTree } from './place';
 import { renderHelp, renderList } from './render/help';
 import { renderPlan } from './render/plan';
@@ -150,27 +147,19 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
       say,
     });
   const settled = inItsUnit(spec, prepared, quiet ? () => {} : warn);
-  try {
-    return carryOut(settled);
-  } catch (error) {
-    const { rootless } = settled.host;
-    if (
-      spec.engine === 'auto' &&
-      prepared.engine === 'namespaces' &&
-      rootless !== undefined &&
-      isRefusedNamespace(error)
-    ) {
-      warn(`${error.message}; ${LOST}`);
+  const attempt = (now: Prepared): number => {
+    try {
+      return carryOut(now);
+    } catch (error) {
+      const next = fallbackOf(error, spec.engine, now);
+      if (next === undefined) throw error;
+      warn(next.remark);
       // for a Node that is to explain a step that fails: its plan is to be this one
-      process.argv.splice(2, 0, '--engine=ptrace');
-      return carryOut(planned({ ...settled, engine: 'ptrace', host: withoutNamespaces(settled.host) }, {}));
+      if (next.engine === 'ptrace') process.argv.splice(2, 0, '--engine=ptrace');
+      return attempt(planned({ ...now, engine: next.engine }, next.host));
     }
-    // nothing has been started: the monitor waits for its ids
-    if (!(error instanceof StepError) || error.step.op !== 'map' || rootless === undefined || rootless.size === 1)
-      throw error;
-    warn(`${error.message}; going on with one id, see tsnspawn doctor`);
-    return carryOut(planned(settled, { rootless: withOneId(rootless, error.message) }));
-  }
+  };
+  return attempt(settled);
 }
 
 /**

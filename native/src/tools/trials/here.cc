@@ -66,6 +66,27 @@ long tryPeek() {
   return result;
 }
 
+/// A child that lets itself be traced, stops, and goes on as its tracer says.
+long tryTracing() {
+  constexpr long kTraceMe = 0, kContinue = 7;
+  const long pid = sys::forkProcess();
+  if (pid < 0) return pid;
+  if (pid == 0) {
+    const long error = sys::invoke(__NR_ptrace, kTraceMe, 0, 0, 0);
+    if (error < 0) sys::exit(static_cast<int>(-error));
+    sys::kill(sys::invoke(__NR_getpid), SIGSTOP);
+    sys::exit(0);
+  }
+  int status = 0;
+  sys::wait(pid, &status, 0);
+  const bool stopped = (status & 0xff) == 0x7f;
+  if (!stopped) return -((status >> 8) & 0xff);
+  const long error = sys::invoke(__NR_ptrace, kContinue, pid, 0, 0);
+  if (error < 0) sys::kill(pid, SIGKILL);
+  sys::wait(pid, &status, 0);
+  return error;
+}
+
 /// A file of the working directory that has no name, or none any more.
 long openNameless() {
   const long fd = sys::open(".", O_TMPFILE | O_RDWR, 0600);
@@ -94,5 +115,6 @@ void tryHere() {
   report("memoryFile", tryMemoryFile());
   report("notification", tryNotification());
   report("peek", tryPeek());
+  report("tracing", tryTracing());
   tryAttributes();
 }

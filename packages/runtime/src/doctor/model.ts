@@ -126,7 +126,7 @@ export interface CheckResult extends Finding {
 }
 
 /** How a launch would run now. */
-export type Mode = 'root' | 'user' | 'user-one-id' | 'none';
+export type Mode = 'root' | 'user' | 'user-one-id' | 'ptrace' | 'none';
 
 export interface TreeReport {
   readonly path: string;

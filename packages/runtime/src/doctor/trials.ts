@@ -8,7 +8,7 @@ import { builtFile } from '@tsnspawn/native';
 
 /** What is tried; the names are those that the program prints. */
 export const TRIALS = [
-  ...['openat2', 'clone3', 'pidfd', 'memoryFile', 'notification', 'peek', 'write', 'attributes'],
+  ...['openat2', 'clone3', 'pidfd', 'memoryFile', 'notification', 'peek', 'tracing', 'write', 'attributes'],
   ...['user', 'map', 'mounts', 'tmpfs', 'openTree', 'newMount', 'mountAttributes', 'moveMount', 'bindDevice'],
   ...[
     'devpts',

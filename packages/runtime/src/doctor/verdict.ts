@@ -9,6 +9,8 @@ const FOR_ONE_ID = ['notification', 'attributes'];
 const LEFT =
   'trees can be made (tsnspawn bootstrap --variant=busybox or host) and plans shown (--dry-run); nothing can be started';
 
+const TRACED = '--engine=ptrace starts it without namespaces: slower, without limits, and no security boundary';
+
 /** The mode of a launch, and what stands against one. */
 export function verdictOf(
   { ids, map }: DoctorFacts,
@@ -24,7 +26,14 @@ export function verdictOf(
     const words = stands
       .filter(({ untried }) => untried !== true)
       .map(({ key, detail }) => `${key.replaceAll('-', ' ')}: ${detail}`);
-    return { mode: 'none', ids: 0, missing, summary: `not possible (${words.join('; ')})`, left: LEFT };
+    const why = words.join('; ');
+    if (!checks.some(({ key, answer }) => key === 'tracing' && answer === 'yes')) {
+      return { mode: 'none', ids: 0, missing, summary: `not possible (${why})`, left: LEFT };
+    }
+    // what else may be refused shows in the middle of a launch only: the engine has to be asked for
+    const byItself = missing.includes('user-namespaces');
+    if (byItself) return { mode: 'ptrace', ids: 1, missing, summary: `with the engine ptrace (${why})` };
+    return { mode: 'none', ids: 0, missing, summary: `not possible (${why})`, left: TRACED };
   }
   if (isRoot) return { mode: 'root', ids: ids.size, missing: [], summary: 'as root' };
   // where the programs map nothing a launch goes on without them

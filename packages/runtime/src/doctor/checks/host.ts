@@ -61,6 +61,20 @@ const notification: Check = {
   },
 };
 
+const tracing: Check = {
+  key: 'tracing',
+  question: 'can processes be traced (the engine ptrace)',
+  look: (facts) => {
+    if (facts.trials.tracing === 'OK') return { answer: 'yes', detail: 'a child, tried' };
+    return {
+      answer: 'no',
+      detail: `${reason(facts, 'tracing')}: ${suspects(facts)}`,
+      cost: 'where there are no namespaces nothing can be started',
+      mend: loosening(facts),
+    };
+  },
+};
+
 const NO_CGROUP = 'a guest with systemd does not boot, and limits (--property) are refused; others boot without';
 
 const cgroup: Check = {
@@ -175,4 +189,4 @@ function tunMend(facts: DoctorFacts): string[] {
   return [asRoot(facts, 'modprobe tun')];
 }
 
-export const HOST: readonly Check[] = [systemCalls, memoryFiles, notification, cgroup, userManager, network];
+export const HOST: readonly Check[] = [systemCalls, memoryFiles, notification, tracing, cgroup, userManager, network];
