@@ -53,6 +53,10 @@ it('packages’ own programs run: dpkg, perl, tar, find', () => {
 it('owners and devices are remembered without birth times of files', () => {
   inside('touch /srv/f; ln -s x /srv/l; chown -h daemon:mail /srv/f /srv/l; mknod /srv/d c 1 3');
   const { stdout } = inside('cd /srv; stat -c "%n %U %G %F" f l d; rm f l d');
+  // a new one that has the number of one that is gone
+  const again =
+    'cd /srv; for i in 1 2 3 4 5 6; do ln -s x l$i; chown -h 7:8 l$i; rm l$i; ln -s y l; stat -c %u l; rm l; done';
+  assert.is(inside(again).stdout, '0\n'.repeat(6));
   assert.is(
     stdout,
     'f daemon mail regular empty file\nl daemon mail symbolic link\nd root root character special file\n',

@@ -37,8 +37,9 @@ struct State {
   bool traces = false;  // seccomp tells of the calls; else every call stops
   bool linkToSymlink = false;
   bool lacksLimits = false, lacksPlaces = false;  // of the kernel: old.hh
-  uint32_t uid = 0, gid = 0;                      // the caller's own
-  Path scratch;                                   // a directory of the host that goes with the guest
+  bool lacksBirths = false;   // files do not tell when they were made: an inode number may come back
+  uint32_t uid = 0, gid = 0;  // the caller's own
+  Path scratch;               // a directory of the host that goes with the guest
   sys::Text<65> hostname, domain, release;
   Going going = Going::kNot;
   bool guestFilters = false;  // the guest has loaded filters of its own

@@ -156,7 +156,9 @@ Answer showFile(Call& call, unsigned form) {
   if (arguments.mask & STATX__RESERVED) return Answer::give(-EINVAL);
   error = sys::statxat(AT_FDCWD, target.host.c_str(), flags, mask, &info);
   if (error < 0) {
-    // Of a descriptor that is none.
+    // Of a descriptor that is none. An old kernel would complain of the flag first.
+    if (error == -ENOENT && arguments.flags & AT_EMPTY_PATH && arguments.directory >= 0 && state.lacksPlaces)
+      return Answer::give(-EBADF);
     if (!arguments.text || target.rule == nullptr) return error == -ENOENT ? Answer::proceed() : Answer::give(error);
     return Answer::give(error);
   }

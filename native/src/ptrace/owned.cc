@@ -63,7 +63,8 @@ void own(Call& call) {
   owner.deviceType = static_cast<uint32_t>(tracee.notes[kType]);
   owner.major = static_cast<uint32_t>(tracee.notes[kNumber] >> 32);
   owner.minor = static_cast<uint32_t>(tracee.notes[kNumber]);
-  if (!owner.isPlain()) setOwner(call.state, fd.get(), info, owner);
+  // What was remembered of the one before it that had its number is forgotten.
+  if (!owner.isPlain() || call.state.lacksBirths) setOwner(call.state, fd.get(), info, owner);
 }
 
 }  // namespace
@@ -96,9 +97,9 @@ class Opened {
 long openOwned(const Path& host, bool follow, sys::UniqueFd& fd, struct statx& info) {
   fd.reset(sys::open(host.c_str(), O_PATH | (follow ? 0 : O_NOFOLLOW)));
   if (fd.ok()) return sys::fstatx(fd.get(), fakeroot::kOwnerMask, &info);
-  // A link itself can be opened by O_PATH alone (2.6.39), and its owner is kept without.
-  if (fd.error() != -ELOOP || follow) return fd.error();
-  return sys::statxat(AT_FDCWD, host.c_str(), AT_SYMLINK_NOFOLLOW, fakeroot::kOwnerMask, &info);
+  // A link itself and a socket can be opened by O_PATH alone (2.6.39), and their owners are kept without.
+  if (fd.error() != -ELOOP && fd.error() != -ENXIO) return fd.error();
+  return sys::statxat(AT_FDCWD, host.c_str(), follow ? 0 : AT_SYMLINK_NOFOLLOW, fakeroot::kOwnerMask, &info);
 }
 
 long setOwner(State& state, int file, const struct statx& info, const fakeroot::Owner& owner) {
@@ -127,7 +128,8 @@ void ownLater(Call& call, const Place& place, bool opens) {
   // reserve() gives zeros, which are no text yet.
   made[tracee.notes[kTicket] % kTickets] = place.host;
   tracee.notes[kWhat] = kMade | (opens ? kOpens : 0);
-  if (tracee.identity.user.file || tracee.identity.group.file) call.then(own);
+  bool mayMistake = call.state.lacksBirths && !opens;
+  if (tracee.identity.user.file || tracee.identity.group.file || mayMistake) call.then(own);
   // The directory's group goes to what is made in it.
   struct statx above;
   if (!tracee.after && sys::statxat(AT_FDCWD, parentOf(place.host).c_str(), 0, STATX_MODE, &above) == 0 &&

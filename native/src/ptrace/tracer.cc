@@ -115,6 +115,8 @@ long Tracer::begin(Context& context, const wire::Step& step) {
   if (!root.ok()) return root.error();
   // The store looks for descriptors of its own from there.
   if (long error = sys::chdir("/proc"); error < 0) return error;
+  struct statx top;
+  state_.lacksBirths = sys::fstatx(root.get(), STATX_BTIME, &top) == 0 && !(top.stx_mask & STATX_BTIME);
   if (state_.fakeIds) {
     if (!state_.owners.load(store, true)) return -ENOMEM;
     if (long error = state_.owners.start(root.release()); error < 0) return error;
