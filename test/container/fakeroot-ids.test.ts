@@ -59,6 +59,11 @@ it('a user writes to what the shell calls /dev/stdout and /dev/stderr', () => {
   );
 });
 
+it('a terminal belongs to who opens it, and its number not to who had it before', () => {
+  const script = 'script -qc "stat -c %U \\$(tty)" /dev/null';
+  assert.is(sh(`su joe -c '${script}'; ${script}`).replaceAll('\r', ''), 'joe\nroot\n');
+});
+
 it('su makes a session of another user', () => {
   assert.is(
     sh('su - ann -c "id -u; id -Gn; pwd; echo \\$USER"'),

@@ -122,7 +122,7 @@ Answer open(Call& call, int directory, uint64_t address, int flags, unsigned mod
   constexpr int kNotMaking = O_PATH | O_DIRECTORY;
   static char text[4096], link[4096];
   bool unnamed = flags & static_cast<int>(kUnnamed);
-  if (!unnamed && !(flags & O_CREAT)) return openMap(call, directory, address, flags);
+  if (!unnamed && !(flags & O_CREAT)) return openExisting(call, directory, address, flags);
   if (!unnamed && flags & kNotMaking) return Answer::proceed();
   if (!call.readText(address, text, sizeof text)) return Answer::proceed();
   if (unnamed) return openUnnamed(call, directory, text, flags, mode);

@@ -85,9 +85,9 @@ Answer execute(Call&, unsigned);
 Answer showFile(Call&, unsigned);
 // give.cc
 Answer giveFile(Call&, unsigned);
-// maps.cc
-/// The opening of a map of ids for writing; everything else proceeds.
-Answer openMap(Call&, int directory, uint64_t text, int flags);
+// existing.cc
+/// The opening for writing of a file that has to be there.
+Answer openExisting(Call&, int directory, uint64_t text, int flags);
 // create.cc
 Answer openFor(Call&, unsigned);
 Answer makeDirectoryFor(Call&, unsigned);
