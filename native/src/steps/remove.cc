@@ -91,7 +91,10 @@ void removeBelow(int top, bool files) {
   }
 }
 
-void emptyDirectory(int directory) { removeHolding(directory, 0); }
+void emptyDirectory(int directory) {
+  sys::UniqueFd dir(sys::openat(directory, ".", O_RDONLY | O_DIRECTORY));
+  if (dir.ok()) removeHolding(dir.get(), 0);
+}
 
 void removeDirectory(int directory, const char* path) {
   // A mount of its own, whose root it is: `..` of what somebody has moved out of it is no directory there, where else it would
@@ -100,6 +103,6 @@ void removeDirectory(int directory, const char* path) {
   if (confined.ok())
     removeBelow(confined.get(), true);
   else
-    removeHolding(directory, 0);
+    emptyDirectory(directory);
   sys::unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 }

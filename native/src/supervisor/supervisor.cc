@@ -208,7 +208,7 @@ class Supervisor {
       for (uint32_t i = 0; i < plan_.header().outerCount; i++)
         if (plan_.outer()[i].op == wire::Op::kCgroup) removeCgroup(plan_, plan_.outer()[i]);
       for (uint32_t i = 0; i < plan_.header().outerCount; i++)
-        if (plan_.outer()[i].op == wire::Op::kTempDirectory) removeTempDirectory(plan_, plan_.outer()[i]);
+        if (plan_.outer()[i].op == wire::Op::kTempDirectory) removeTemporary(plan_.outer()[i]);
       undoNetwork(plan_, network_, inside_.get(), true);
       // An entry that was optional may not be there, or be another's.
       if (started_) signOff(plan_, true);
@@ -248,6 +248,17 @@ class Supervisor {
         // Where nobody asked for that it is an error, and told as such.
         say(line.add("terminated by signal ").add(int64_t{end_.b}).add("."), !asked_ && cause == wire::Cause::kItself);
         return 1;
+    }
+  }
+
+  /// The processes of a traced guest die with its tracer, but not at once, and may make files until then.
+  void removeTemporary(const wire::Step& step) {
+    constexpr __kernel_timespec kMoment{0, 50'000'000};
+    struct statx info;
+    for (int attempt = 0; attempt < 40; attempt++) {
+      removeTempDirectory(plan_, step);
+      if (sys::statxat(AT_FDCWD, plan_.text(step.s0), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &info) < 0) return;
+      sys::poll(nullptr, 0, &kMoment);
     }
   }
 
