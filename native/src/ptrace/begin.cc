@@ -27,6 +27,13 @@ bool usesSeccomp(const wire::Step& step) {
   return step.a & wire::kBySeccomp && sys::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 0) == -EFAULT;
 }
 
+void prepareTracee(const Plan& plan) {
+  // Filters, ours and those of the guest's own, are for who has given up set-id programs of the kernel's, which a traced process does
+  // not have anyway. Of real users root alone can do without.
+  const wire::Step* step = tracingOf(plan);
+  if (step && step->a & wire::kFakeIds) sys::prctl(PR_SET_NO_NEW_PRIVS, 1);
+}
+
 long becomeTracee(const Plan& plan) {
   const wire::Step* step = tracingOf(plan);
   if (!step) return 0;
@@ -41,10 +48,7 @@ long becomeTracee(const Plan& plan) {
     auto load = [&] {
       return sys::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, reinterpret_cast<unsigned long>(&program));
     };
-    long error = load();
-    // Who is not root has to give up set-id programs of the kernel's for it, which a traced process does not have anyway.
-    if (error == -EACCES && (error = sys::prctl(PR_SET_NO_NEW_PRIVS, 1)) == 0) error = load();
-    if (error < 0) return error;
+    if (long error = load(); error < 0) return error;
   }
   // From the directory of the host that the monitor is in to one of the guest.
   return sys::chdir("/");

@@ -1,6 +1,7 @@
 #include "ptrace/exec.hh"
 
 #include <linux/auxvec.h>
+#include <linux/ptrace.h>
 
 #include "ptrace/accelerate/stub.hh"
 #include "ptrace/elf.hh"
@@ -28,6 +29,7 @@ Loading* takeLoading() {
     Loading& loading = loadings[i];
     loading.used = true;
     loading.mapping = loading.maps = loading.setsUser = loading.setsGroup = false;
+    loading.held = -1;
     return &loading;
   }
   return nullptr;
@@ -55,7 +57,8 @@ Words words;
 
 /// A line `#!interpreter argument`. 0 or -ENOEXEC.
 long parseScript(const char* line, size_t size, Path& interpreter, Path& argument) {
-  const char* end = line + size;
+  constexpr size_t kLongest = 255;  // BINPRM_BUF_SIZE - 1
+  const char* end = line + (size < kLongest ? size : kLongest);
   const char* stop = line;
   while (stop < end && *stop != '\n' && *stop) stop++;
   auto blank = [](char c) { return c == ' ' || c == '\t'; };
@@ -63,7 +66,8 @@ long parseScript(const char* line, size_t size, Path& interpreter, Path& argumen
   while (p < stop && blank(*p)) p++;
   const char* first = p;
   while (p < stop && !blank(*p)) p++;
-  if (p == first) return -ENOEXEC;
+  // A name that was cut is none.
+  if (p == first || (p == line + kLongest && size > kLongest)) return -ENOEXEC;
   interpreter = Path();
   interpreter.add(first, static_cast<size_t>(p - first));
   while (p < stop && blank(*p)) p++;
@@ -161,6 +165,14 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
     break;
   }
   loading.file = place.host;
+  if (place.process) {
+    // A descriptor may be closed by the exec, and its file may have gone.
+    sys::UniqueFd file(sys::open(place.host.c_str(), O_RDONLY));
+    if (!file.ok()) return file.error();
+    loading.held = file.release();
+    loading.file = Path("/proc/");
+    loading.file.add(static_cast<int64_t>(sys::invoke(__NR_getpid))).add("/fd/").add(static_cast<int64_t>(loading.held));
+  }
   loading.executable = place.guest;
   loading.executed = place.host;
   loading.maps = loading.program.interpreter.size() > 0;
@@ -183,6 +195,7 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
 }  // namespace
 
 void dropLoading(Tracee& tracee) {
+  if (tracee.loading && tracee.loading->held >= 0) sys::close(tracee.loading->held);
   if (tracee.loading) tracee.loading->used = false;
   tracee.loading = nullptr;
 }
@@ -199,7 +212,7 @@ Answer execute(Call& call, unsigned form) {
     long error = call.placeOf(directory, guest, host);
     if (error == -EBADF) return Answer::give(error);
     place.missing = place.slash = false;
-    place.process = 0;
+    place.process = call.tracee.process;
     place.host = call.descriptor(directory);
     name = Path("/dev/fd/");
     name.add(static_cast<int64_t>(directory));
@@ -241,6 +254,8 @@ bool plantLoader(State&, Tracee& tracee, Registers& registers) {
   constexpr char kCode[8] = {'\xb8', 9, 0, 0, 0, '\x0f', '\x05', '\xcc'};
   Loading& loading = *tracee.loading;
   loading.entry = registers;
+  loading.blocked = 0;
+  sys::invoke(__NR_ptrace, PTRACE_GETSIGMASK, tracee.tid, sizeof loading.blocked, &loading.blocked);  // 3.11
   if (!readMemory(tracee.tid, registers.ip(), loading.code, sizeof loading.code)) return false;
   if (!forceMemory(tracee.tid, registers.ip(), kCode, sizeof kCode)) return false;
   const uint64_t arguments[] = {kRegion,
@@ -330,6 +345,7 @@ bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t 
   }
   const Program& program = loading.program;
   const fakeroot::Identity& who = tracee.identity;
+  tracee.memory->vector = at;
   for (;; at += 2 * sizeof *words) {
     uint64_t pair[2];
     if (!readMemory(tracee.tid, at, pair, sizeof pair)) return false;
@@ -394,7 +410,7 @@ bool runLoader(State& state, Tracee& tracee, Registers& registers) {
     mapSegments(loading.program, bias);
     script.call(__NR_close, LoaderCall::kFirstIsFile, 0);
   }
-  uint64_t end = state.traces ? loading.entry.ip() : kRegion + offsetOf(tsnspawn_stub_trap);
+  uint64_t end = state.traces && loading.held < 0 ? loading.entry.ip() : kRegion + offsetOf(tsnspawn_stub_trap);
   script.call(LoaderCall::kJump, 0, end);
   if (!script.write(tracee.tid) || !patchVector(state, tracee, loading, bias, base, name)) return false;
   registers = loading.entry;
@@ -406,6 +422,14 @@ bool runLoader(State& state, Tracee& tracee, Registers& registers) {
   tracee.memory->file = loading.file;
   loading.mapping = false;
   return true;
+}
+
+void endLoading(Tracee& tracee) {
+  // A trap unblocks its own signal.
+  uint64_t& blocked = tracee.loading->blocked;
+  if (blocked & sys::signalBit(SIGTRAP))
+    sys::invoke(__NR_ptrace, PTRACE_SETSIGMASK, tracee.tid, sizeof blocked, &blocked);
+  dropLoading(tracee);
 }
 
 }  // namespace ptrace

@@ -32,6 +32,8 @@ struct Loading {
   Path executable;  // as /proc/self/exe shows it
   sys::Text<16> comm;
   Program program;
+  int held;              // the program as a descriptor of the tracer's, where no path leads to it; else -1
+  uint64_t blocked;      // signals, before the loader
   uint64_t interpreterEntry;
   Registers entry;
   char code[8];
@@ -41,6 +43,8 @@ struct Loading {
 bool plantLoader(State& state, Tracee& tracee, Registers& registers);
 /// The call has been made: gives the loader the rest to do.
 bool runLoader(State& state, Tracee& tracee, Registers& registers);
+/// The program begins.
+void endLoading(Tracee& tracee);
 /// Nothing came of it.
 void dropLoading(Tracee& tracee);
 

@@ -31,6 +31,15 @@ bool hasGroup(Call& call, int group) {
 
 }  // namespace
 
+/// Whether a fake user may send a signal to another process: kill(2).
+bool maySend(Call& call, int process) {
+  const Tracee* target = call.state.tracees.anyOf(process);
+  if (!call.state.fakeIds || !target || call.privileged()) return true;
+  const fakeroot::Four &mine = call.identity().user, &theirs = target->identity.user;
+  return mine.real == theirs.real || mine.real == theirs.saved || mine.effective == theirs.real ||
+         mine.effective == theirs.saved;
+}
+
 /// kill(2), rt_sigqueueinfo(2), and with kFile pidfd_open(2).
 Answer send(Call& call, unsigned form) {
   int number = call.number(0);
@@ -38,6 +47,7 @@ Answer send(Call& call, unsigned form) {
   if (number > 0) {
     int process = processOf(number);
     if (!process) return Answer::give(-ESRCH);
+    if (signals && !maySend(call, process)) return Answer::give(-EPERM);
     if (process != number) call.setArgument(0, static_cast<uint64_t>(process));
     return Answer::proceed();
   }
@@ -99,8 +109,11 @@ Answer leaveNamespace(Call& call, unsigned) {
 }
 
 /// seccomp(2).
-Answer loadFilter(Call& call, unsigned) {
-  call.state.guestFilters = true;
+Answer loadFilter(Call& call, unsigned form) {
+  constexpr uint64_t kMode = 1;  // SECCOMP_SET_MODE_FILTER
+  if (!form && call.argument(0) != kMode) return Answer::proceed();
+  if (!call.privileged() && !call.tracee.noNewPrivileges) return Answer::give(-EACCES);
+  call.state.guestFilters = call.tracee.filtered = true;
   return Answer::proceed();
 }
 
@@ -131,9 +144,9 @@ Answer control(Call& call, unsigned) {
     case PR_CAP_AMBIENT:
       return call.state.fakeIds ? Answer::give(0) : Answer::proceed();
     case PR_SET_SECCOMP:
-      return loadFilter(call, 0);
+      return call.argument(1) == SECCOMP_MODE_FILTER ? loadFilter(call, 1) : Answer::proceed();
     case PR_GET_SECCOMP:
-      return call.state.traces ? Answer::give(0) : Answer::proceed();
+      return call.state.traces ? Answer::give(call.tracee.filtered ? 2 : 0) : Answer::proceed();
     case PR_SET_CHILD_SUBREAPER:
       // Orphans go to the first process in any case.
       return Answer::proceed();

@@ -246,6 +246,8 @@ bool magicLink(int process, const char* name, Path& guest) {
   if (!tracee || !tracee->root) return false;
   if (sys::equal(name, "exe") && tracee->memory && tracee->memory->executable.size()) {
     guest = tracee->memory->executable;
+    struct statx info;
+    if (sys::statxat(AT_FDCWD, tracee->memory->file.c_str(), 0, STATX_TYPE, &info) == -ENOENT) guest.add(" (deleted)");
     return true;
   }
   if (!sys::equal(name, "root")) return false;
@@ -297,6 +299,16 @@ long standIn(Call&, Place& place, int flags) {
       writeMaps(readHost(place.host.c_str()), out);
     } else if (sys::equal(name, "/status")) {
       writeStatus(readHost(place.host.c_str()), place.process, out);
+    } else if (sys::equal(name, "/auxv")) {
+      const Tracee* tracee = all->tracees.anyOf(place.process);
+      uint64_t pair[2];
+      uint64_t at = tracee && tracee->memory ? tracee->memory->vector : 0;
+      if (!at) return 0;
+      do {
+        if (!readMemory(tracee->tid, at, pair, sizeof pair)) return 0;
+        out.add(reinterpret_cast<const char*>(pair), sizeof pair);
+        at += sizeof pair;
+      } while (pair[0]);
     } else if (sys::equal(name, "/mounts") || sys::equal(name, "/mountinfo")) {
       writeMounts(sys::equal(name, "/mountinfo"), out);
     } else {

@@ -100,6 +100,7 @@ bool Tracees::inherit(Tracee& child, const Tracee& maker, uint64_t flags) {
   child.identity = maker.identity;
   child.dumpable = maker.dumpable;
   child.noNewPrivileges = maker.noNewPrivileges;
+  child.filtered = maker.filtered;
   if (flags & CLONE_VM) {
     child.memory = maker.memory;
     child.memory->users++;
@@ -110,6 +111,7 @@ bool Tracees::inherit(Tracee& child, const Tracee& maker, uint64_t flags) {
     memory->mapped = maker.memory->mapped;
     memory->executable = maker.memory->executable;
     memory->file = maker.memory->file;
+    memory->vector = maker.memory->vector;
     for (uint64_t& slots : memory->slots) slots = 0;
     child.memory = memory;
   }
@@ -128,6 +130,7 @@ bool Tracees::renew(Tracee& tracee) {
   memory->mapped = false;
   for (uint64_t& slots : memory->slots) slots = 0;
   memory->executable = memory->file = Path();
+  memory->vector = 0;
   if (tracee.memory && tracee.slot >= 0) tracee.memory->slots[tracee.slot / 64] &= ~(1ull << (tracee.slot % 64));
   release(tracee.memory);
   tracee.memory = memory;

@@ -20,6 +20,7 @@ struct Memory {
   uint64_t slots[kSlots / 64];
   Path executable;  // as the guest names it; the kernel knows the ELF interpreter
   Path file;        // the same on the host
+  uint64_t vector;  // where its auxiliary vector lies; 0: not known
 };
 
 /// What CLONE_FS shares. The working directory is the kernel's.
@@ -46,7 +47,7 @@ struct Tracee {
   bool changed;      // registers have been changed for the call
   bool inStub;
   bool given;  // the call is made in name only: its result is `result`
-  bool dumpable, noNewPrivileges;
+  bool dumpable, noNewPrivileges, filtered;
   int slot;  // -1: none
   Memory* memory;
   Root* root;

@@ -328,8 +328,9 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
     Loading& loading = *tracee.loading;
     if (loading.mapping) {
       if (runLoader(state_, tracee, registers) && setRegisters(tracee.tid, registers)) {
-        if (!state_.traces) return go(tracee, PTRACE_CONT, 0);
-        dropLoading(tracee);
+        // With a descriptor that is held the end has to be waited for, too.
+        if (!state_.traces || loading.held >= 0) return go(tracee, PTRACE_CONT, 0);
+        endLoading(tracee);
         return resume(tracee);
       }
       sys::kill(tracee.tid, SIGKILL);
@@ -341,7 +342,7 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
       registers.setIp(entry);
       registers.setNumber(-1);
       setRegisters(tracee.tid, registers);
-      dropLoading(tracee);
+      endLoading(tracee);
       return resume(tracee);
     }
   }
