@@ -45,7 +45,6 @@ long prepareExec(Context& context) {
 
 [[noreturn]] void runGuest(Context& context) {
   char go;
-  ptrace::prepareTracee(context.plan);
   // Nothing to read means that the monitor has gone: its PID namespace takes this process along.
   if (sys::receiveMessage(context.toMonitor, &go, 1).size != 1) sys::exit(1);
   if (long error = ptrace::becomeTracee(context.plan); error < 0) fail(context, -1, error);

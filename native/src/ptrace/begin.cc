@@ -27,13 +27,6 @@ bool usesSeccomp(const wire::Step& step) {
   return step.a & wire::kBySeccomp && sys::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 0) == -EFAULT;
 }
 
-void prepareTracee(const Plan& plan) {
-  // Filters, ours and those of the guest's own, are for who has given up set-id programs of the kernel's, which a traced process does
-  // not have anyway. Of real users root alone can do without.
-  const wire::Step* step = tracingOf(plan);
-  if (step && step->a & wire::kFakeIds) sys::prctl(PR_SET_NO_NEW_PRIVS, 1);
-}
-
 long becomeTracee(const Plan& plan) {
   const wire::Step* step = tracingOf(plan);
   if (!step) return 0;

@@ -32,7 +32,7 @@ Path Call::descriptor(int fd) const {
   return path.add(static_cast<int64_t>(tracee.tid)).add("/fd/").add(static_cast<int64_t>(fd));
 }
 
-long Call::placeOf(int directory, Path& guest, Path& host, bool* moved) const {
+long Call::placeOf(int directory, Path& guest, Path& host, bool* moved, bool* gone) const {
   Path link;
   if (directory == AT_FDCWD)
     link.add("/proc/").add(static_cast<int64_t>(tracee.tid)).add("/cwd");
@@ -44,11 +44,15 @@ long Call::placeOf(int directory, Path& guest, Path& host, bool* moved) const {
   text[size] = 0;
   if (*text != '/') return -ENOTDIR;
   constexpr const char* kGone = " (deleted)";
-  size_t gone = strlen(kGone);
-  if (static_cast<size_t>(size) > gone && sys::equal(text + size - gone, kGone)) {
+  size_t mark = strlen(kGone);
+  if (static_cast<size_t>(size) > mark && sys::equal(text + size - mark, kGone)) {
     struct statx info;
     // It may really be called so.
-    if (sys::statxat(AT_FDCWD, text, AT_SYMLINK_NOFOLLOW, STATX_INO, &info) < 0) return -ENOENT;
+    if (sys::statxat(AT_FDCWD, text, AT_SYMLINK_NOFOLLOW, STATX_INO, &info) < 0) {
+      if (!gone) return -ENOENT;
+      *gone = true;
+      text[static_cast<size_t>(size) - mark] = 0;
+    }
   }
   host = Path(text);
   if (!state.view.show(text, guest)) return -EXDEV;
@@ -61,9 +65,18 @@ long Call::resolve(int directory, const char* text, unsigned how, Place& place) 
   static Path guest, host;
   Asker who{tracee.tid, tracee.process, tracee.root->path.c_str(), state.fakeIds && privileged()};
   Base base{&guest, &host};
+  bool gone = false;
   if (*text != '/')
-    if (long error = placeOf(directory, guest, host, &base.moved); error < 0) return error;
+    if (long error = placeOf(directory, guest, host, &base.moved, &gone); error < 0) return error;
+  // In a directory that was removed there is nothing but itself, which the kernel knows, and the way up.
+  bool up = text[0] == '.' && text[1] == '.' && (!text[2] || text[2] == '/');
+  if (gone && !up) return text[0] == '.' && !text[1] ? -EXDEV : -ENOENT;
   return state.view.resolve(who, base, text, how, place);
+}
+
+bool Call::isReadOnly(int descriptor) const {
+  static Path guest, host;
+  return placeOf(descriptor, guest, host) == 0 && state.view.ruleOf(guest.c_str())->readOnly;
 }
 
 long Call::resolveAt(int directory, uint64_t address, unsigned how, Place& place) {

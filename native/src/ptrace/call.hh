@@ -78,7 +78,10 @@ class Call {
   /// The same of the text at `address`, which may be empty with AT_EMPTY_PATH in `flags`: then the descriptor itself is meant.
   long resolveAt(int directory, uint64_t address, unsigned how, Place& place);
   /// The place of a descriptor or, with AT_FDCWD, of the working directory.
-  long placeOf(int directory, Path& guest, Path& host, bool* moved = nullptr) const;
+  /// `gone`: of a directory that was removed it is where that was, and not an error.
+  long placeOf(int directory, Path& guest, Path& host, bool* moved = nullptr, bool* gone = nullptr) const;
+  /// Whether a descriptor leads to what the guest may not change.
+  bool isReadOnly(int descriptor) const;
   /// The path of procfs that leads to a descriptor of the tracee.
   Path descriptor(int fd) const;
 

@@ -130,6 +130,31 @@ long replaceArguments(Call& call, int n) {
 
 void failed(Call& call) { dropLoading(call.tracee); }
 
+/// Whether it is the name of a descriptor that is closed before whoever runs a script could read it from there.
+bool closesWithExec(const Call& call, const char* name) {
+  constexpr const char* kDescriptors = "/dev/fd/";
+  constexpr const char* kFlags = "flags:\t0";
+  constexpr unsigned kDigit = 1000000, kCloses = 2;  // O_CLOEXEC is 02000000
+  if (!sys::startsWith(name, kDescriptors)) return false;
+  Path path("/proc/");
+  path.add(static_cast<int64_t>(call.tracee.tid)).add("/fdinfo/").add(name + strlen(kDescriptors));
+  sys::UniqueFd file(sys::open(path.c_str(), O_RDONLY));
+  char text[256];
+  long size = file.ok() ? sys::readAll(file.get(), text, sizeof text - 1) : 0;
+  if (size <= 0) return false;
+  text[size] = 0;
+  for (const char* line = text; line; line = sys::find(line, '\n')) {
+    if (*line == '\n') line++;
+    uint32_t flags = 0;
+    const char* digits = line + strlen(kFlags);
+    if (!sys::startsWith(line, kFlags)) continue;
+    const char* end = digits;
+    while (*end >= '0' && *end <= '7') end++;
+    return sys::parseNumber(digits, end, &flags) && flags / kDigit % 10 & kCloses;
+  }
+  return false;
+}
+
 /// Follows scripts to the program behind them, and the program to its interpreter.
 long prepare(Call& call, Place& place, const char* name, int argv, Loading& loading) {
   static Place other;
@@ -146,6 +171,7 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
     if (size < 4) return -ENOEXEC;
     if (head[0] == '#' && head[1] == '!') {
       if (turn == kMostScripts) return -ELOOP;
+      if (turn == 0 && closesWithExec(call, name)) return -ENOENT;
       Path interpreter, argument;
       if (long error = parseScript(head, static_cast<size_t>(size), interpreter, argument); error < 0) return error;
       words.prepend(interpreter.c_str(), argument.c_str(), script.c_str());
@@ -171,7 +197,9 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
     if (!file.ok()) return file.error();
     loading.held = file.release();
     loading.file = Path("/proc/");
-    loading.file.add(static_cast<int64_t>(sys::invoke(__NR_getpid))).add("/fd/").add(static_cast<int64_t>(loading.held));
+    loading.file.add(static_cast<int64_t>(sys::invoke(__NR_getpid)))
+        .add("/fd/")
+        .add(static_cast<int64_t>(loading.held));
   }
   loading.executable = place.guest;
   loading.executed = place.host;
@@ -221,6 +249,8 @@ Answer execute(Call& call, unsigned form) {
   } else {
     unsigned how = flags & AT_SYMLINK_NOFOLLOW ? kNoFollow : kFollow | kMagic;
     if (long error = call.resolve(directory, text, how, place); error < 0) return Answer::give(error);
+    char link[1];
+    if (how == kNoFollow && sys::readlinkat(AT_FDCWD, place.host.c_str(), link, 1) >= 0) return Answer::give(-ELOOP);
     if (at && *text != '/' && directory != AT_FDCWD) {
       name = Path("/dev/fd/");
       name.add(static_cast<int64_t>(directory)).add("/").add(text);

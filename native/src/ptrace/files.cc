@@ -187,6 +187,8 @@ Answer giveFile(Call& call, unsigned form) {
   if (form == kLink) flags = AT_SYMLINK_NOFOLLOW;
   if (form == kFile) directory = call.number(0), text = 0, flags = AT_EMPTY_PATH;
   if (form == kAt) directory = call.number(0), text = call.argument(1), flags = call.number(4), first = 2;
+  if (form == kFile && call.isReadOnly(directory)) return Answer::give(-EROFS);
+  if (form == kFile && !call.state.fakeIds) return Answer::proceed();
   if (!call.state.fakeIds) return leaveToKernel(call, directory, form == kAt ? 1 : 0, flags);
   long error = find(call, directory, text, flags, target);
   if (error > 0) return Answer::proceed();

@@ -5,8 +5,10 @@
 
 namespace ptrace {
 
-Answer rewrite(Call& call, int directory, int n, unsigned how) {
-  static Place place;
+Answer rewrite(Call& call, int directory, int n, unsigned how, Place* to) {
+  static Place own;
+  Place& place = to ? *to : own;
+  place.rule = nullptr;
   long error = call.resolveAt(directory, call.argument(n), how, place);
   if (error == -EBADF || error == -EXDEV || error == -ENOTDIR) {
     // Relative to what is no place of the guest: the kernel knows what that is.
@@ -15,6 +17,7 @@ Answer rewrite(Call& call, int directory, int n, unsigned how) {
   }
   if (error < 0) return Answer::give(error);
   if (how & kWrites && how & kNoFollow) borrowAbove(call, place);
+  if (how & kUses && !place.missing && !place.rule->proc) borrowFile(call, place, how & kWrites);
   if ((error = call.replace(n, place)) < 0) return Answer::give(error);
   return Answer::proceed();
 }
@@ -24,13 +27,29 @@ namespace {
 constexpr unsigned kFormMask = kChange - 1;
 
 unsigned howOf(unsigned form) {
-  return ((form & kFormMask) == kLink ? kNoFollow : kFollow) | (form & kChange ? kWrites : 0) | kMagic;
+  return ((form & kFormMask) == kLink ? kNoFollow : kUses) | (form & kChange ? kWrites : 0) | kMagic;
 }
 
 /// Whether the text at an address is empty.
 bool isEmpty(const Call& call, uint64_t address) {
   char first = 1;
   return address == 0 || (call.read(address, &first, 1) && first == 0);
+}
+
+/// Whether something else stands there than in the directory around it: a mount point where there are mounts.
+bool isBusy(const Place& place) {
+  return place.rule && place.guest.size() == place.rule->guest.size() &&
+         sys::equal(place.guest.c_str(), place.rule->guest.c_str());
+}
+
+/// Whether a link of procfs leads to what the guest may not change.
+bool isReadOnlyLink(const Call& call, const Place& place) {
+  char text[4096];
+  long size = sys::readlinkat(AT_FDCWD, place.host.c_str(), text, sizeof text - 1);
+  if (size <= 0) return false;
+  text[size] = 0;
+  Path guest;
+  return *text == '/' && call.state.view.show(text, guest) && call.state.view.ruleOf(guest.c_str())->readOnly;
 }
 
 struct At {
@@ -47,10 +66,18 @@ At atOf(const Call& call, unsigned form) {
 
 Answer usePath(Call& call, unsigned form) {
   const At at = atOf(call, form);
-  unsigned how = howOf(form);
-  // unlinkat(2)
-  if ((form & kFormMask) == kAt) how |= kNoFollow;
-  return rewrite(call, at.directory, at.path, how);
+  return rewrite(call, at.directory, at.path, howOf(form));
+}
+
+Answer changeOpen(Call& call, unsigned) {
+  return call.isReadOnly(call.number(0)) ? Answer::give(-EROFS) : Answer::proceed();
+}
+
+Answer removeName(Call& call, unsigned form) {
+  const At at = atOf(call, form);
+  static Place place;
+  Answer answer = rewrite(call, at.directory, at.path, kName | kWrites, &place);
+  return answer.proceeds && isBusy(place) ? Answer::give(-EBUSY) : answer;
 }
 
 Answer openFile(Call& call, unsigned form) {
@@ -75,6 +102,7 @@ Answer openFile(Call& call, unsigned form) {
     if ((error = call.replace(at.path, place)) < 0) return Answer::give(error);
     return Answer::proceed();
   }
+  if (writes && place.process && isReadOnlyLink(call, place)) return Answer::give(-EROFS);
   if (place.rule->proc && !place.missing) {
     if (long made = standIn(call, place, flags); made < 0) return Answer::give(made);
   }
@@ -108,6 +136,7 @@ Answer openExtended(Call& call, unsigned) {
   base.inRoot = how.resolve & kInRoot;
   base.beneath = how.resolve & kBeneath;
   base.noLinks = how.resolve & kNoLinks;
+  base.noMagic = how.resolve & (kNoMagic | kNoLinks);
   int directory = call.number(0);
   if (base.inRoot || *text != '/')
     if (long error = call.placeOf(directory, guest, host); error < 0) return Answer::give(error);
@@ -147,6 +176,12 @@ Answer access(Call& call, unsigned form) {
   if (error < 0) return Answer::give(error);
   if (mode & ~7) return Answer::give(-EINVAL);
   if (mode & kWrite && place.rule->readOnly && !place.missing) return Answer::give(-EROFS);
+  if (how & kNoFollow) {
+    struct statx info;
+    long found = sys::statxat(AT_FDCWD, place.host.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &info);
+    // Everybody may do everything with a link.
+    if (found == 0 && (info.stx_mode & S_IFMT) == S_IFLNK) return Answer::give(0);
+  }
   long result = sys::invoke(__NR_faccessat, AT_FDCWD, place.host.c_str(), mode);
   if (result == -EACCES && call.privileged() && mode & (kRead | kWrite | kExecute)) {
     // Root may all but execute what nobody may.
@@ -181,9 +216,9 @@ Answer readLink(Call& call, unsigned form) {
 Answer makeName(Call& call, unsigned form) {
   const At at = atOf(call, form);
   static Place place;
-  long error = call.resolveAt(at.directory, call.argument(at.path), kNoFollow, place);
+  long error = call.resolveAt(at.directory, call.argument(at.path), kName, place);
   if (error == -EBADF || error == -EXDEV || error == -ENOTDIR)
-    return rewrite(call, at.directory, at.path, kNoFollow | kWrites);
+    return rewrite(call, at.directory, at.path, kName | kWrites);
   if (error < 0) return Answer::give(error);
   if (!place.missing) return Answer::give(-EEXIST);
   if (place.rule->readOnly) return Answer::give(-EROFS);
@@ -230,9 +265,13 @@ Answer rename(Call& call, unsigned form) {
   bool at = form != kPath;
   int first = at ? 1 : 0, second = at ? 3 : 1;
   int from = at ? call.number(0) : AT_FDCWD, to = at ? call.number(2) : AT_FDCWD;
-  Answer answer = rewrite(call, from, first, kNoFollow | kWrites);
+  static Place source, target;
+  Answer answer = rewrite(call, from, first, kName | kWrites, &source);
   if (!answer.proceeds) return answer;
-  return rewrite(call, to, second, kNoFollow | kWrites);
+  answer = rewrite(call, to, second, kName | kWrites, &target);
+  if (!answer.proceeds) return answer;
+  if (isBusy(source) || isBusy(target)) return Answer::give(-EBUSY);
+  return source.rule && target.rule && source.rule != target.rule ? Answer::give(-EXDEV) : answer;
 }
 
 Answer link(Call& call, unsigned form) {
@@ -240,11 +279,16 @@ Answer link(Call& call, unsigned form) {
   int first = at ? 1 : 0, second = at ? 3 : 1;
   int from = at ? call.number(0) : AT_FDCWD, to = at ? call.number(2) : AT_FDCWD;
   int flags = at ? call.number(4) : 0;
+  static Place source, target;
+  source.rule = nullptr;
   if (!(flags & AT_EMPTY_PATH && isEmpty(call, call.argument(first)))) {
-    Answer answer = rewrite(call, from, first, flags & AT_SYMLINK_FOLLOW ? kFollow | kMagic : kNoFollow);
+    Answer answer = rewrite(call, from, first, flags & AT_SYMLINK_FOLLOW ? kFollow | kMagic : kNoFollow, &source);
     if (!answer.proceeds) return answer;
   }
-  return rewrite(call, to, second, kNoFollow | kWrites);
+  Answer answer = rewrite(call, to, second, kName | kWrites, &target);
+  // A link of procfs leads elsewhere.
+  if (!answer.proceeds || !source.rule || source.rule->proc || source.missing || !target.missing) return answer;
+  return target.rule && source.rule != target.rule ? Answer::give(-EXDEV) : answer;
 }
 
 Answer currentDirectory(Call& call, unsigned) {
@@ -280,9 +324,9 @@ Answer watch(Call& call, unsigned) {
 
 Answer setTimes(Call& call, unsigned form) {
   // Without a path the descriptor itself is meant.
-  if (call.argument(1) == 0) return Answer::proceed();
+  if (call.argument(1) == 0) return changeOpen(call, 0);
   int flags = form == kAtFlags ? call.number(3) : 0;
-  if (flags & AT_EMPTY_PATH && isEmpty(call, call.argument(1))) return Answer::proceed();
+  if (flags & AT_EMPTY_PATH && isEmpty(call, call.argument(1))) return changeOpen(call, 0);
   return rewrite(call, call.number(0), 1, (flags & AT_SYMLINK_NOFOLLOW ? kNoFollow : kFollow | kMagic) | kWrites);
 }
 

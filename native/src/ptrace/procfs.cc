@@ -227,11 +227,15 @@ long listProcesses(Place& place) {
 
 }  // namespace
 
+namespace {
+bool followMagic(int process, const char* name, Path& guest);
+}  // namespace
+
 void startProc(State& state) {
   all = &state;
   text = static_cast<char*>(reserve(2 * kTextSize));
   state.view.processOf = processOf;
-  state.view.magic = magicLink;
+  state.view.magic = followMagic;
   state.view.borrow = borrow;
 }
 
@@ -254,6 +258,17 @@ bool magicLink(int process, const char* name, Path& guest) {
   guest = tracee->root->path;
   return true;
 }
+
+namespace {
+
+/// The same for walks: a program that was removed is where the kernel still has it.
+bool followMagic(int process, const char* name, Path& guest) {
+  if (!magicLink(process, name, guest)) return false;
+  const Memory* memory = all->tracees.anyOf(process)->memory;
+  return !sys::equal(name, "exe") || sys::equal(guest.c_str(), memory->executable.c_str());
+}
+
+}  // namespace
 
 long readLinkOf(Call& call, const Place& place, char* to, size_t room) {
   const char* last = lastOf(place.host);

@@ -58,7 +58,7 @@ constexpr long kStepCall = 0x3fe;
 
 // paths.cc
 /// Puts the host's path in the place of the argument `n`, whose directory the call does not look at any more then.
-Answer rewrite(Call& call, int directory, int n, unsigned how);
+Answer rewrite(Call& call, int directory, int n, unsigned how, Place* to = nullptr);
 Answer usePath(Call&, unsigned);
 Answer openFile(Call&, unsigned);
 Answer openExtended(Call&, unsigned);
@@ -67,12 +67,14 @@ Answer readLink(Call&, unsigned);
 Answer makeName(Call&, unsigned);
 Answer makeNode(Call&, unsigned);
 Answer makeLink(Call&, unsigned);
+Answer removeName(Call&, unsigned);
 Answer rename(Call&, unsigned);
 Answer link(Call&, unsigned);
 Answer currentDirectory(Call&, unsigned);
 Answer changeRoot(Call&, unsigned);
 Answer watch(Call&, unsigned);
 Answer setTimes(Call&, unsigned);
+Answer changeOpen(Call&, unsigned);
 // files.cc
 Answer showFile(Call&, unsigned);
 Answer giveFile(Call&, unsigned);

@@ -70,8 +70,6 @@ class Tracer {
 Tracer* makeTracer(const Plan& plan);
 void unmake(Tracer* tracer);
 
-/// The first process, before it is traced: what it does that the guest is not to know of.
-void prepareTracee(const Plan& plan);
 /// The first process, before its first step: it lets itself be traced from here on. 0 or -errno.
 long becomeTracee(const Plan& plan);
 /// Whether seccomp tells of the calls: as it was asked for, and where the kernel can.

@@ -140,7 +140,7 @@ long View::resolve(const Asker& who, const Base& base, const char* text, unsigne
   bool absolute = *text == '/', dots = false;
   if (absolute && base.beneath) return -EXDEV;
   if (!*text) return -ENOENT;
-  if (strlen(text) >= 4095) return -ENAMETOOLONG;
+  if (strlen(text) > 4095) return -ENAMETOOLONG;
   place.missing = place.slash = false;
   place.process = 0;
   place.changed = false;
@@ -247,12 +247,13 @@ long View::resolve(const Asker& who, const Base& base, const char* text, unsigne
       continue;
     }
     if (length < 0) return length;
-    if (last && how & kNoFollow && !place.slash) break;
+    if (last && how & kNoFollow && (!place.slash || (how & kName) == kName)) break;
     if (++links > kMostLinks || base.noLinks) return -ELOOP;
     target[length] = 0;
     followed = true;
     if (place.process) {
       // The links below /proc/PID lead to places of the host, or to what has no place at all.
+      if (base.noMagic) return -ELOOP;
       const char* name = host.c_str() + parent + 1;
       Path shown;
       bool known = magic && magic(place.process, name, shown);

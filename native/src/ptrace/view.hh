@@ -23,6 +23,10 @@ constexpr unsigned kNoFollow = 1;
 constexpr unsigned kWrites = 2;
 /// A link of procfs at the end is left to the kernel, which follows it to where no path may lead.
 constexpr unsigned kMagic = 4;
+/// The name itself is meant, also with a slash behind it: it is made, taken away or given to another.
+constexpr unsigned kName = 8 | kNoFollow;
+/// What is there is used: a fake root has the right to.
+constexpr unsigned kUses = 16;
 
 struct Place {
   Path guest;  // canonical
@@ -47,7 +51,7 @@ struct Base {
   const Path* guest;
   const Path* host;
   bool inRoot = false;  // it is as the root (openat2(2), RESOLVE_IN_ROOT)
-  bool beneath = false, noLinks = false;
+  bool beneath = false, noLinks = false, noMagic = false;
   bool moved = false;  // the kernel has the descriptor elsewhere
 };
 
