@@ -1,66 +1,162 @@
-// Measures the ptrace engine: see scripts/bench-ptrace.
-// The time of a command counts with all that it has waited for: the guest's processes, and the monitor that traces them.
+// What the ptrace engine costs programs: their processor time with that of the tracer, as a ratio to the same in a chroot of the same
+// tree, beside PRoot where it is installed. What each way needs to start /bin/true is taken off: that is for scripts/bench.
+//   The sum is of all processes of a way: rusage of the children that bash(1) waited for.
+// usage: scripts/bench-ptrace [--tree=DIR] [--only=find,stat,git,tar,exec,gcc,getppid] [--accel=trace,none] [--pairs=3] [--json] [--check]
+//   --tree    a Debian; with git and gcc in it they are measured too: tsnspawn bootstrap --include=git,gcc,libc6-dev bookworm DIR
+//   --check   exit status 1 when a target is missed
 
 import { spawnSync } from 'node:child_process';
-import { resolve } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ordinaryUser } from './bench-users.mjs';
+import { inTurns, median } from './measure.mjs';
 
+/** The work: a program of the tree, what it needs there, and the greatest ratio by accelerator: of `none` what Debian's PRoot needs. */
 const WORK = {
-  find: 'for i in 1 2 3; do find / -xdev; done',
-  stat: 'perl -e \'for (1..40000) { stat "/usr/share/doc" }\'',
-  open: 'perl -e \'for (1..20000) { open F, "/etc/hostname"; close F }\'',
-  getppid: "perl -e 'for (1..300000) { getppid }'",
-  exec: 'perl -e \'for (1..300) { system {"/bin/true"} "true" }\'',
-  shell: 'i=0; while [ $i -lt 100 ]; do cat /etc/passwd | sed -e s/a/b/; i=$((i+1)); done',
-  git: 'cd /tmp && git init -q r && cd r && for i in $(seq 1500); do echo $i >f$i; done && git add . && for i in 1 2 3 4 5; do git status; done; rm -rf /tmp/r',
-  gcc: 'cd /tmp && printf "#include <stdio.h>\\nint main() { puts(\\"x\\"); }\\n" >a.c && for i in 1 2 3 4; do gcc -O1 -c a.c; done; rm a.c a.o',
-  tar: 'cd /tmp && tar -cf - /usr/share/doc /usr/share/perl 2>/dev/null | tar -xf - && rm -rf /tmp/usr',
-  dpkg: 'dpkg -V base-files coreutils bash perl-base',
+  find: {
+    run: ['sh', '-c', 'for i in 1 2 3 4 5; do find / -xdev >/dev/null; done'],
+    target: { best: 2, trace: 6.4, none: 19 },
+  },
+  stat: {
+    run: ['perl', '-e', 'for (1 .. 20000) { stat "/usr/share/doc/bash" }'],
+    target: { best: 5, trace: 25, none: 48 },
+  },
+  git: {
+    needs: '/usr/bin/git',
+    run: ['sh', '-c', 'cd /srv/bench/repository; for i in $(seq 20); do git status >/dev/null; done'],
+    target: { best: 2.5, trace: 8.6, none: 15 },
+  },
+  tar: { run: ['sh', '-c', 'cd /srv/bench/out && tar -xf ../files.tar'], target: { best: 1.6, trace: 3.5, none: 8 } },
+  exec: { run: ['perl', '-e', 'system "/bin/true" for 1 .. 300'], target: { best: 1.7, trace: 2.2, none: 3.1 } },
+  gcc: {
+    needs: '/usr/bin/gcc',
+    run: ['sh', '-c', 'cd /srv/bench; for i in 1 2 3 4; do gcc -c program.c -o program.o; done'],
+    target: { best: 1.2, trace: 1.8, none: 2.8 },
+  },
+  getppid: { run: ['perl', '-e', 'syscall 110 for 1 .. 200000'], target: { best: 1.2, trace: 1.2, none: 68 } },
 };
-const USER = 65534;
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const NOTHING = ['/bin/true'];
 
-const [tree, ...asked] = process.argv.slice(2);
-if (tree === undefined || process.geteuid() !== 0) {
-  console.error('usage: scripts/bench-ptrace TREE [WORK]...   as root, with a tree of user 65534');
+const { values: options } = parseArgs({
+  options: {
+    tree: { type: 'string', default: 'debian-tree' },
+    only: { type: 'string', default: Object.keys(WORK).join(',') },
+    accel: { type: 'string', default: 'trace,none' },
+    pairs: { type: 'string', default: '3' },
+    json: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+  },
+});
+function fail(message) {
+  console.error(`bench-ptrace: ${message}`);
   process.exit(1);
 }
-const root = resolve(tree);
-const asUser = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups', 'env', 'HOME=/root', `PATH=${PATH}`];
-const traced = (how) => [
-  ...[...asUser, `TSNSPAWN_PTRACE_ACCEL=${how}`, process.execPath, resolve('packages/cli/bin/tsnspawn.cjs')],
-  ...['--engine=ptrace', '-qP', `--directory=${root}`, 'sh', '-c'],
+if (!existsSync(options.tree)) fail(`there is no ${options.tree}: npm start makes one, --tree=DIR names another`);
+const names = options.only.split(',');
+for (const name of names) if (WORK[name] === undefined) fail(`there is no part ${name}`);
+const installed = (command) => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
+
+const user = ordinaryUser(options.tree, false);
+const env = { ...process.env, HOME: '/root', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+delete env.NODE_EXTRA_CA_CERTS;
+const engine = (accelerator) => (words) => [
+  ...['env', `TSNSPAWN_PTRACE_ACCEL=${accelerator}`, ...user.command],
+  ...['-q', '--engine=ptrace', '--pipe', '-D', user.tree, ...words],
 ];
-const ENGINES = {
-  chroot: ['chroot', `--userspec=${USER}:${USER}`, root, 'env', 'HOME=/root', `PATH=${PATH}`, 'sh', '-c'],
-  none: traced('none'),
-  trace: traced('trace'),
-  proot: [...asUser, 'proot', '-0', '-r', root, '-b', '/proc', '-b', '/dev', '-w', '/', 'sh', '-c'],
+const ways = {
+  chroot: (words) => ['chroot', `--userspec=${user.uid}:${user.gid}`, user.tree, ...words],
+  ...Object.fromEntries(options.accel.split(',').map((name) => [name, engine(name)])),
+  ...(installed('proot')
+    ? { proot: (words) => ['proot', '-0', '-r', user.tree, '-b', '/dev', '-b', '/proc', '-w', '/', ...words] }
+    : {}),
 };
-if (spawnSync('proot', ['--version']).error !== undefined) delete ENGINES.proot;
 
-/** Seconds of CPU time that all processes of a command take. */
-function cost(engine, script) {
-  const [command, ...args] = ENGINES[engine];
-  const before = children();
-  spawnSync(command, [...args, script], { stdio: 'ignore', cwd: '/', timeout: 300_000 });
-  return children() - before;
+/** Seconds of processor time, of the command and all that it has waited for. */
+function timeOf(way, words) {
+  spawnSync('rm', ['-rf', join(user.tree, 'srv/bench/out')]);
+  mkdirSync(join(user.tree, 'srv/bench/out'));
+  spawnSync('chown', [`${user.uid}:${user.gid}`, join(user.tree, 'srv/bench/out')]);
+  // chroot(2) is root's: it becomes the user by itself
+  const ids = way === 'chroot' ? {} : { uid: user.uid, gid: user.gid };
+  const script = 'TIMEFORMAT="%3U %3S"; time "$@" </dev/null';
+  const command = ways[way](words);
+  const { status, stderr, error } = spawnSync('bash', ['-c', script, 'bash', ...command], {
+    ...ids,
+    env,
+    cwd: user.home,
+    encoding: 'utf8',
+    timeout: 300_000,
+  });
+  if (status !== 0) fail(`${command.join(' ')}: ${error ?? `exit status ${status}`}: ${stderr}`);
+  const [own, system] = (stderr.trim().split('\n').at(-1) ?? '').split(' ').map(Number);
+  return own + system;
 }
 
-/** What getrusage(2) has counted of children that have ended: Node tells only of itself. */
-function children() {
-  const { stdout } = spawnSync('awk', ['{ print $16 + $17 }', `/proc/${process.pid}/stat`], { encoding: 'utf8' });
-  return Number(stdout) / 100;
+/** What the work is done on, made in a chroot. */
+function prepare() {
+  const bench = join(user.tree, 'srv/bench');
+  mkdirSync(join(bench, 'out'), { recursive: true });
+  const functions = Array.from({ length: 300 }, (_, i) => `int f${i}(int a) { return printf("%d", a * ${i}); }`);
+  writeFileSync(join(bench, 'program.c'), `#include <stdio.h>\n#include <stdlib.h>\n${functions.join('\n')}\n`);
+  const script = `cd /srv/bench
+tar -cf files.tar -C / usr/share/doc usr/share/perl5 usr/lib/x86_64-linux-gnu/perl-base etc 2>/dev/null
+if [ -x /usr/bin/git ]; then
+  mkdir repository && cd repository && git init -q
+  for d in $(seq 50); do mkdir $d; for f in $(seq 40); do echo $f >$d/$f; done; done
+  git add . && git -c user.name=a -c user.email=a@b commit -qm files
+fi
+exit 0`;
+  const { status, stderr } = spawnSync('chroot', [user.tree, 'sh', '-c', script], { env, encoding: 'utf8' });
+  if (status !== 0) fail(`cannot prepare the tree: ${stderr}`);
+  spawnSync('chown', ['-R', `${user.uid}:${user.gid}`, bench]);
+}
+prepare();
+
+const rows = [];
+const pairs = Number(options.pairs);
+const starts = await inTurns(Object.keys(ways), pairs, 1, (way) => timeOf(way, NOTHING));
+for (const name of names) {
+  const { run, needs, target } = WORK[name];
+  if (needs !== undefined && !existsSync(join(user.tree, needs))) {
+    rows.push({ name, note: `not measured: needs ${needs} in the tree` });
+    continue;
+  }
+  const samples = await inTurns(Object.keys(ways), pairs, 1, (way) => timeOf(way, run) - median(starts[way]));
+  const row = { name, seconds: median(samples.chroot), ratios: {}, targets: {} };
+  for (const way of Object.keys(ways).filter((one) => one !== 'chroot')) {
+    row.ratios[way] = median(samples[way].map((value, index) => value / samples.chroot[index]));
+    if (way !== 'proot') row.targets[way] = target[way] ?? target.best;
+  }
+  // no worse than PRoot: what that does here says more than what it did elsewhere
+  if (row.targets.none !== undefined && row.ratios.proot !== undefined)
+    row.targets.none = Number(row.ratios.proot.toFixed(2));
+  rows.push(row);
 }
 
-const engines = Object.keys(ENGINES);
-const start = Object.fromEntries(engines.map((name) => [name, Math.min(cost(name, 'true'), cost(name, 'true'))]));
-console.log(['work', ...engines].map((word) => word.padEnd(14)).join(''));
-for (const work of asked.length > 0 ? asked : Object.keys(WORK)) {
-  const best = {};
-  for (let round = 0; round < 2; round++)
-    for (const name of engines) best[name] = Math.min(best[name] ?? Infinity, cost(name, WORK[work]) - start[name]);
-  const cells = engines.map(
-    (name) => `${best[name].toFixed(2)} (${(best[name] / Math.max(best.chroot, 0.01)).toFixed(1)})`,
+if (options.json) console.log(JSON.stringify({ tree: options.tree, rows }, null, 2));
+else {
+  const columns = Object.keys(ways).filter((one) => one !== 'chroot');
+  console.log(
+    `${'ratio to a chroot'.padEnd(20)}${'chroot s'.padStart(10)}${columns.map((way) => way.padStart(24)).join('')}`,
   );
-  console.log([work, ...cells].map((word) => word.padEnd(14)).join(''));
+  for (const { name, note, seconds, ratios, targets } of rows) {
+    if (note !== undefined) {
+      console.log(`${name.padEnd(20)}${note}`);
+      continue;
+    }
+    const cells = columns.map((way) => {
+      const limit = targets[way];
+      const verdict = limit === undefined ? '' : ` (<= ${limit}${ratios[way] <= limit ? '' : ' MISSED'})`;
+      return `${ratios[way].toFixed(2)}${verdict}`.padStart(24);
+    });
+    console.log(`${name.padEnd(20)}${seconds.toFixed(3).padStart(10)}${cells.join('')}`);
+  }
+  console.log(
+    `to reach with the best accelerator: ${names.map((name) => `${name} ${WORK[name].target.best}`).join(', ')}`,
+  );
 }
+const missed = rows.some(
+  ({ ratios, targets }) => ratios && Object.keys(targets).some((way) => ratios[way] > targets[way]),
+);
+process.exitCode = options.check && missed ? 1 : 0;

@@ -1,67 +1,182 @@
 // Symbolic and hard links.
 #include "case.h"
 
-static void text(const char* name, const char* path, size_t room) {
+static void readsLink(const char* path, size_t room) {
   char to[4096];
   long n = readlink(path, to, room);
-  if (n < 0) SAY(name, "%s", strerrorname_np(errno));
-  else SAY(name, "%.*s", (int)n, to);
+  if (n < 0) SAY(path, "%s", nameOf(errno));
+  else SAY(path, "'%.*s'", (int)n, to);
+}
+static void files(void) {
+  put("file", "hello\n");
+  mkdir("dir", 0755);
+  put("dir/inner", "inner\n");
+  symlink("file", "relative"), symlink("/conformance/mark", "absolute"), symlink("dir", "way"), symlink("loop", "loop");
+  symlink("missing", "dangling"), symlink("/", "root"), symlink("../../../../..", "up"), symlink("relative", "chain");
 }
 
-void links(void) {
+CASE("a symbolic link leads to what it says") {
+  files();
+  TEXT(open("relative", O_RDONLY));
+  TEXT(open("chain", O_RDONLY));
+  TEXT(open("way/inner", O_RDONLY));
+}
+
+CASE("an absolute link begins at the root of the tree") {
+  files();
+  TEXT(open("absolute", O_RDONLY));
+  TEXT(open("root/conformance/mark", O_RDONLY));
+}
+
+CASE("a link that goes above the root stays in the tree") {
+  files();
+  TEXT(open("up/conformance/mark", O_RDONLY));
+  TEXT(open("root/../conformance/mark", O_RDONLY));
+}
+
+CASE("up from where a link leads is up from there") {
+  files();
+  symlink("../dir", "dir/sideways"), mkdir("dir/deep", 0755), symlink("dir/deep", "deep");
+  TEXT(open("way/../file", O_RDONLY));
+  TEXT(open("deep/../inner", O_RDONLY));
+  TEXT(open("dir/sideways/inner", O_RDONLY));
+  char text[256];
+  chdir("deep");
+  SAY("getcwd", "%s", strrchr(getcwd(text, sizeof text), '/'));
+}
+
+CASE("loops and chains of links have an end") {
+  files();
   struct stat info;
-  DOES("symlink", symlink("file", "relative"));
-  DOES("an absolute one", symlink(HOME "/file", "absolute"));
-  DOES("one to a directory", symlink("dir", "way"));
-  DOES("one to itself", symlink("loop", "loop"));
-  DOES("one to nothing", symlink("missing", "dangling"));
-  symlink("/", "root"), symlink("../../../../..", "up"), symlink("relative", "chain");
-  CALL("symlink over what is there", symlink("x", "file"));
-  show("through a link", open("relative", O_RDONLY));
-  show("through an absolute link", open("absolute", O_RDONLY));
-  show("through a chain", open("chain", O_RDONLY));
-  show("through a directory's link", open("way/inner", O_RDONLY));
-  show("through the root's link", open("root/conformance/file", O_RDONLY));
-  show("through a link that goes above the root", open("up/conformance/file", O_RDONLY));
-  show("up from where a link leads", open("way/../file", O_RDONLY));
-  OPENS("a loop", open("loop", O_RDONLY));
-  OPENS("a link that is not followed", open("relative", O_RDONLY | O_NOFOLLOW));
-  OPENS("a link itself", open("relative", O_PATH | O_NOFOLLOW));
-  OPENS("a dangling link", open("dangling", O_RDONLY));
-  OPENS("a dangling link and O_EXCL", open("dangling", O_CREAT | O_EXCL | O_WRONLY, 0644));
-  OPENS("a file is made where a link leads", open("dangling", O_CREAT | O_WRONLY, 0644));
-  DOES("there it is", unlink("missing"));
-  CALL("mkdir over a dangling link", mkdir("dangling", 0755));
-  text("readlink", "relative", 4096);
-  text("readlink of an absolute one", "absolute", 4096);
-  text("readlink of too little room", "absolute", 4);
-  text("readlink of no link", "file", 4096);
-  text("readlink of nothing", "nowhere", 4096);
-  text("readlink with a slash", "way/", 4096);
+  OPEN(open("loop", O_RDONLY));
+  DO(stat("loop", &info));
+  OPEN(open("loop/x", O_RDONLY));
+  char from[16], to[16];
+  strcpy(to, "file");
+  for (int i = 0; i < 41; i++) snprintf(from, sizeof from, "l%d", i), symlink(to, from), strcpy(to, from);
+  TEXT(open("l38", O_RDONLY));
+  TEXT(open("l39", O_RDONLY));
+  OPEN(open("l40", O_RDONLY));
+}
+
+CASE("a link can be kept from being followed") {
+  files();
+  OPEN(open("relative", O_RDONLY | O_NOFOLLOW));
+  OPEN(open("relative", O_PATH | O_NOFOLLOW));
+  OPEN(open("way", O_RDONLY | O_NOFOLLOW | O_DIRECTORY));
+  OPEN(open("way/inner", O_RDONLY | O_NOFOLLOW));
+  OPEN(open("way/", O_RDONLY | O_NOFOLLOW));
+}
+
+CASE("a dangling link is a place for a new file") {
+  files();
+  struct stat info;
+  OPEN(open("dangling", O_RDONLY));
+  OPEN(open("dangling", O_CREAT | O_EXCL | O_WRONLY, 0644));
+  DO(mkdir("dangling", 0755));
+  DO(mkdir("dangling/", 0755));
+  DO(stat("dangling", &info));
+  DO(lstat("dangling", &info));
+  OPEN(open("dangling", O_CREAT | O_WRONLY, 0644));
+  DO(access("missing", F_OK));
+  symlink("nowhere/x", "lost");
+  OPEN(open("lost", O_CREAT | O_WRONLY, 0644));
+}
+
+CASE("readlink gives the text as it was written") {
+  files();
+  symlink("//a//../b/", "odd");
+  readsLink("relative", 4096);
+  readsLink("absolute", 4096);
+  readsLink("absolute", 4);
+  readsLink("odd", 4096);
+  readsLink("file", 4096);
+  readsLink("nowhere", 4096);
+  readsLink("way/", 4096);
+  readsLink("way/inner", 4096);
+  readsLink("relative", 0);
+}
+
+CASE("readlink of a descriptor of a link") {
+  files();
   int fd = open("relative", O_PATH | O_NOFOLLOW);
   char to[64] = "";
-  SAY("readlink of a descriptor", "%ld %s", (long)readlinkat(fd, "", to, sizeof to - 1), to);
-  close(fd);
-  SAY("lstat of a link", "%d", lstat("relative", &info) == 0 && S_ISLNK(info.st_mode));
-  SAY("its size is that of its text", "%ld", (long)info.st_size);
-  SAY("stat goes through", "%d", stat("relative", &info) == 0 && S_ISREG(info.st_mode));
-  SAY("lstat with a slash goes through", "%d", lstat("way/", &info) == 0 && S_ISDIR(info.st_mode));
-  CALL("stat of a dangling one", stat("dangling", &info));
-  CALL("stat of a loop", stat("loop", &info));
-  DOES("unlink takes the link", unlink("relative"));
-  SAY("and leaves the file", "%d", access("file", F_OK));
-  CALL("rmdir of a link", rmdir("way"));
-  DOES("link", link("file", "hard"));
-  stat("file", &info);
-  SAY("the number of links", "%ld", (long)info.st_nlink);
-  CALL("link over what is there", link("file", "hard"));
-  CALL("link of a directory", link("dir", "hardDir"));
-  DOES("link of a link", linkat(AT_FDCWD, "absolute", AT_FDCWD, "hardLink", 0));
-  SAY("is a link", "%d", lstat("hardLink", &info) == 0 && S_ISLNK(info.st_mode));
-  DOES("link of where it leads", linkat(AT_FDCWD, "absolute", AT_FDCWD, "hardFile", AT_SYMLINK_FOLLOW));
-  SAY("is a file", "%d", lstat("hardFile", &info) == 0 && S_ISREG(info.st_mode));
-  DOES("rename of a link", rename("absolute", "renamed"));
-  text("takes the link", "renamed", 4096);
-  static const char* const all[] = {"renamed", "way", "loop", "dangling", "root", "up", "chain", "hard", "hardLink", "hardFile"};
-  for (unsigned i = 0; i < sizeof all / sizeof *all; i++) unlink(all[i]);
+  VALUE(readlinkat(fd, "", to, sizeof to - 1));
+  SAY("text", "%s", to);
+  VALUE(readlinkat(AT_FDCWD, "", to, sizeof to));
+}
+
+CASE("lstat shows the link, stat what it leads to") {
+  files();
+  struct stat info;
+  HOLDS(lstat("relative", &info) == 0 && S_ISLNK(info.st_mode));
+  VALUE(info.st_size);
+  HOLDS(stat("relative", &info) == 0 && S_ISREG(info.st_mode));
+  HOLDS(lstat("way/", &info) == 0 && S_ISDIR(info.st_mode));
+  HOLDS(lstat("way/.", &info) == 0 && S_ISDIR(info.st_mode));
+  HOLDS(fstatat(AT_FDCWD, "relative", &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode));
+  DO(stat("dangling", &info));
+}
+
+CASE("unlink and rename take the link itself") {
+  files();
+  DO(unlink("relative"));
+  DO(access("file", F_OK));
+  DO(rmdir("way"));
+  DO(unlink("way/"));
+  DO(rename("absolute", "renamed"));
+  readsLink("renamed", 4096);
+  DO(rename("file", "dangling"));
+  TEXT(open("dangling", O_RDONLY));
+  readsLink("dangling", 4096);
+}
+
+CASE("symlink does not replace") {
+  files();
+  DO(symlink("x", "file"));
+  DO(symlink("x", "relative"));
+  DO(symlink("x", "dangling"));
+  DO(symlink("", "empty"));
+  DO(symlink("x", "nowhere/y"));
+  DO(symlink("x", "new/"));
+}
+
+CASE("hard links are one file") {
+  struct stat one, other;
+  files();
+  DO(link("file", "hard"));
+  stat("file", &one), stat("hard", &other);
+  HOLDS(one.st_ino == other.st_ino);
+  VALUE(one.st_nlink);
+  put("hard", "changed\n");
+  TEXT(open("file", O_RDONLY));
+  DO(link("file", "hard"));
+  DO(link("dir", "hardDir"));
+  DO(link("nowhere", "x"));
+  DO(link("file", "nowhere/x"));
+  DO(unlink("file"));
+  TEXT(open("hard", O_RDONLY));
+  stat("hard", &one);
+  VALUE(one.st_nlink);
+}
+
+CASE("a hard link of a symbolic link, and of where it leads") {
+  struct stat info;
+  files();
+  DO(linkat(AT_FDCWD, "relative", AT_FDCWD, "hardLink", 0));
+  HOLDS(lstat("hardLink", &info) == 0 && S_ISLNK(info.st_mode));
+  DO(linkat(AT_FDCWD, "relative", AT_FDCWD, "hardFile", AT_SYMLINK_FOLLOW));
+  HOLDS(lstat("hardFile", &info) == 0 && S_ISREG(info.st_mode));
+  DO(linkat(AT_FDCWD, "relative", AT_FDCWD, "x", 0x10000));
+}
+
+CASE("the longest text of a link") {
+  char text[4200], back[4200];
+  memset(text, 'x', sizeof text);
+  text[4096] = 0;
+  DO(symlink(text, "long"));
+  text[4095] = 0;
+  DO(symlink(text, "long"));
+  VALUE(readlink("long", back, sizeof back));
+  OPEN(open("long", O_RDONLY));
 }

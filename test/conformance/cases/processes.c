@@ -1,190 +1,231 @@
-// Making processes, signals, stops, and what the kernel does with calls that are interrupted.
+// Processes: how they are made, who is whose child, and how they end.
 #include <linux/sched.h>
-#include <poll.h>
-#include <sched.h>
-#include <spawn.h>
-#include <sys/prctl.h>
-#include <sys/utsname.h>
-#include <time.h>
+#include <sys/resource.h>
 
 #include "case.h"
 
-extern char** environ;
-static volatile int heard;
-static void hear(int signal) { heard = signal; }
-
-/// A handler that itself makes calls with paths.
-static void look(int signal) {
-  heard = signal;
-  int fd = open(HOME "/dir/inner", O_RDONLY);
-  close(fd);
+CASE("children end as they say") {
+  CHILD("status", _exit(42));
+  CHILD("signal", raise(SIGKILL));
+  CHILD("abort", { prctl(PR_SET_DUMPABLE, 0); abort(); });
+  CHILD("fault", *(volatile int*)8 = 1);
+  VALUE(waitpid(-1, NULL, 0));
+  VALUE(waitpid(1, NULL, WNOHANG));
 }
 
-static int inChild(void* unused) {
-  (void)unused;
-  int fd = open(HOME "/file", O_RDONLY);
-  _exit(fd >= 0 ? 7 : 8);
-}
-
-static void making(void) {
-  CHILD("fork", _exit(3));
-  int status;
-  static char stack[65536];
-  pid_t pid = clone(inChild, stack + sizeof stack, SIGCHLD, NULL);
-  waitpid(pid, &status, 0);
-  SAY("clone", "%d", WEXITSTATUS(status));
-  pid = clone(inChild, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
-  waitpid(pid, &status, 0);
-  SAY("clone that shares the memory", "%d", WEXITSTATUS(status));
-  pid = clone(inChild, stack + sizeof stack, CLONE_UNTRACED | SIGCHLD, NULL);
-  waitpid(pid, &status, 0);
-  SAY("clone of a child that nobody is to trace", "%d", WEXITSTATUS(status));
-  pid = vfork();
-  if (pid == 0) {
-    open("file", O_RDONLY);
-    _exit(access(HOME "/file", F_OK) == 0 ? 5 : 6);
+CASE("a process knows itself, its parent and its children") {
+  pid_t me = getpid();
+  HOLDS(me > 1 && getppid() == 1);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    HOLDS(getppid() == me && getpid() != me);
+    _exit(0);
   }
-  waitpid(pid, &status, 0);
-  SAY("vfork", "%d", WEXITSTATUS(status));
-  char* words[] = {"sh", "-c", "exit 9", NULL};
-  SAY("posix_spawn", "%d", posix_spawn(&pid, "/bin/sh", NULL, NULL, words, environ));
-  waitpid(pid, &status, 0);
-  SAY("its status", "%d", WEXITSTATUS(status));
-  SAY("posix_spawn of nothing", "%d", posix_spawn(&pid, "/nowhere", NULL, NULL, words, environ));
-  chdir("/");
-  pid = fork();
-  if (pid == 0) chdir(HOME), _exit(0);
-  waitpid(pid, &status, 0);
-  char text[64];
-  SAY("a child's directory is its own", "%s", getcwd(text, sizeof text));
-  pid = clone(inChild, stack + sizeof stack, CLONE_FS | SIGCHLD, NULL);
-  waitpid(pid, &status, 0);
-  chdir(HOME);
-  CHILD("many children at once", {
-    for (int i = 0; i < 40; i++)
-      if (fork() == 0) _exit(access(HOME "/file", F_OK) == 0 ? 0 : 1);
-    int bad = 0, one;
-    while (wait(&one) > 0) bad += one != 0;
-    _exit(bad);
-  });
+  sayChild("child", child);
 }
 
-static void signals(void) {
-  CHILD("killed by a signal", raise(SIGTERM));
-  CHILD("killed by a fault", *(volatile int*)8 = 1);
-  struct sigaction action = {.sa_handler = hear};
-  sigaction(SIGUSR1, &action, NULL);
-  raise(SIGUSR1);
-  SAY("a handler", "%d", heard == SIGUSR1);
-  CALL("kill of nobody", kill(999999, 0));
-  DOES("kill of oneself", kill(getpid(), 0));
-  CALL("a signal that is none", kill(getpid(), 99));
+CASE("orphans are the first process's") {
   int ends[2];
-  char byte;
   pipe(ends);
-  pid_t parent = getpid();
-  heard = 0;
-  pid_t pid = fork();
-  if (pid == 0) usleep(50000), kill(parent, SIGUSR1), _exit(0);
-  CALL("a call that is interrupted", read(ends[0], &byte, 1));
-  waitpid(pid, NULL, 0);
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGUSR1, &action, NULL);
-  pid = fork();
-  if (pid == 0) usleep(50000), kill(parent, SIGUSR1), usleep(50000), write(ends[1], "x", 1), _exit(0);
-  CALL("a call that goes on", read(ends[0], &byte, 1));
-  waitpid(pid, NULL, 0);
-  mkfifo("waits", 0644);
-  action.sa_handler = look;
-  sigaction(SIGUSR1, &action, NULL);
-  heard = 0;
-  pid = fork();
-  if (pid == 0) usleep(50000), kill(parent, SIGUSR1), usleep(50000), close(open("waits", O_WRONLY)), _exit(0);
-  OPENS("an open that waits goes on, whatever its handler opens", open("waits", O_RDONLY));
-  SAY("the handler has run", "%d", heard == SIGUSR1);
-  waitpid(pid, NULL, 0);
-  action.sa_flags = 0;
-  sigaction(SIGUSR1, &action, NULL);
-  pid = fork();
-  if (pid == 0) usleep(50000), kill(parent, SIGUSR1), _exit(0);
-  OPENS("an open that waits is interrupted", open("waits", O_RDONLY));
-  waitpid(pid, NULL, 0);
-  unlink("waits");
-  struct timespec time = {0, 30000000}, left;
-  DOES("nanosleep", nanosleep(&time, &left));
-  action.sa_handler = SIG_DFL;
-  sigaction(SIGUSR1, &action, NULL);
-  close(ends[0]), close(ends[1]);
+  CHILD("parent", {
+    pid_t parent = getpid();
+    if (fork() == 0) {
+      UNTIL(getppid() != parent);
+      int above = getppid();
+      write(ends[1], &above, sizeof above);
+      _exit(0);
+    }
+  });
+  int above = 0;
+  read(ends[0], &above, sizeof above);
+  VALUE(above);
 }
 
-static void stopping(void) {
+CASE("a subreaper gets the orphans below it") {
+  int ends[2];
+  pipe(ends);
+  CHILD("reaper", {
+    DO(prctl(PR_SET_CHILD_SUBREAPER, 1));
+    pid_t reaper = getpid();
+    pid_t middle = fork();
+    if (middle == 0) {
+      pid_t parent = getpid();
+      if (fork() == 0) {
+        UNTIL(getppid() != parent);
+        int right = getppid() == reaper;
+        write(ends[1], &right, sizeof right);
+        _exit(3);
+      }
+      _exit(0);
+    }
+    sayChild("middle", middle);
+    int status = 0;
+    HOLDS(waitpid(-1, &status, 0) > 0);
+    sayStatus("orphan", status);
+  });
+  int right = 0;
+  read(ends[0], &right, sizeof right);
+  VALUE(right);
+}
+
+CASE("many children at once") {
+  pid_t child[60];
+  for (int i = 0; i < 60; i++)
+    if ((child[i] = fork()) == 0) {
+      struct stat info;
+      for (int n = 0; n < 20; n++)
+        if (stat("/conformance/mark", &info) < 0) _exit(100);
+      _exit(i);
+    }
+  int right = 0;
+  for (int i = 0; i < 60; i++) {
+    int status;
+    right += waitpid(child[i], &status, 0) == child[i] && WIFEXITED(status) && WEXITSTATUS(status) == i;
+  }
+  VALUE(right);
+}
+
+CASE("children that make children") {
+  CHILD("tree", {
+    for (int i = 0; i < 5; i++) fork();
+    int bad = access("/conformance/mark", F_OK) != 0;
+    for (int status; wait(&status) > 0;) bad |= status != 0;
+    if (bad) _exit(1);
+  });
+}
+
+CASE("a child shares its parent's directory when asked to") {
+  char text[256];
+  mkdir("dir", 0755);
+  static char stack[65536] __attribute__((aligned(16)));
+  fflush(stdout);
+  int move(void* nothing) { (void)nothing; return chdir("dir") < 0; }
+  pid_t child = clone(move, stack + sizeof stack, CLONE_FS | SIGCHLD, NULL);
+  sayChild("mover", child);
+  SAY("getcwd", "%s", strrchr(getcwd(text, sizeof text), '/'));
+  child = clone(move, stack + sizeof stack, SIGCHLD, NULL);
+  sayChild("mover", child);
+  SAY("getcwd", "%s", strrchr(getcwd(text, sizeof text), '/'));
+}
+
+CASE("a child shares its parent's memory when asked to") {
+  static char stack[65536] __attribute__((aligned(16)));
+  static volatile int seen;
+  fflush(stdout);
+  int writes(void* nothing) {
+    (void)nothing;
+    struct stat info;
+    for (int i = 0; i < 50; i++) seen += stat("/conformance/mark", &info) == 0;
+    return 0;
+  }
+  pid_t child = clone(writes, stack + sizeof stack, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+  struct stat info;
+  int own = 0;
+  for (int i = 0; i < 50; i++) own += stat("/conformance", &info) == 0;
+  sayChild("writer", child);
+  VALUE(seen);
+  VALUE(own);
+}
+
+CASE("clone3 makes a child or is not there") {
+  struct clone_args how = {.exit_signal = SIGCHLD};
+  fflush(stdout);
+  long child = syscall(SYS_clone3, &how, sizeof how);
+  if (child == 0) _exit(access("/conformance/mark", F_OK) == 0 && access(secret, F_OK) != 0 ? 0 : 1);
+  int status = 0;
+  HOLDS((child < 0 && errno == ENOSYS) || (waitpid((pid_t)child, &status, 0) == child && status == 0));
+}
+
+CASE("process groups and sessions") {
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    HOLDS(setpgid(0, 0) == 0 && getpgid(0) == getpid());
+    HOLDS(getsid(0) == getsid(getppid()));
+    pid_t inner = fork();
+    if (inner == 0) {
+      HOLDS(setsid() == getpid() && getsid(0) == getpid() && getpgrp() == getpid());
+      DO(setsid());
+      _exit(0);
+    }
+    sayChild("session", inner);
+    _exit(0);
+  }
+  sayChild("group", child);
+  DO(setpgid(1, 0));
+  DO(getpgid(99999));
+}
+
+CASE("waitid, wait4 and their options") {
+  siginfo_t info = {0};
+  struct rusage usage;
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) _exit(5);
+  DO(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT));
+  SAY("waitid", "%d %d %d", info.si_pid == child, info.si_status, info.si_code);
   int status;
-  pid_t pid = fork();
-  if (pid == 0) {
-    struct timespec time = {0, 200000000};
-    nanosleep(&time, NULL);
-    raise(SIGSTOP);
-    _exit(access(HOME "/file", F_OK) == 0 ? 4 : 5);
-  }
-  waitpid(pid, &status, WUNTRACED);
-  SAY("a child stops", "%d", WIFSTOPPED(status) ? WSTOPSIG(status) : -1);
-  usleep(20000);
-  SAY("and stays so", "%d", waitpid(pid, &status, WNOHANG));
-  kill(pid, SIGCONT);
-  waitpid(pid, &status, WCONTINUED);
-  SAY("it goes on", "%d", WIFCONTINUED(status));
-  waitpid(pid, &status, 0);
-  SAY("to its end", "%d", WEXITSTATUS(status));
-  pid = fork();
-  if (pid == 0) {
-    struct timespec time = {0, 150000000};
-    _exit(nanosleep(&time, NULL) == 0 ? 0 : 1);
-  }
-  usleep(20000);
-  kill(pid, SIGSTOP), waitpid(pid, &status, WUNTRACED), kill(pid, SIGCONT);
-  waitpid(pid, &status, 0);
-  SAY("a sleep goes on after a stop", "%d", WEXITSTATUS(status));
+  HOLDS(wait4(child, &status, 0, &usage) == child);
+  sayStatus("wait4", status);
+  child = fork();
+  if (child == 0) pause(), _exit(1);
+  VALUE(waitpid(child, &status, WNOHANG));
+  kill(child, SIGTERM);
+  HOLDS(waitpid(-getpgrp(), &status, 0) == child);
+  sayStatus("waitpid of the group", status);
 }
 
-static void system_(void) {
-  struct utsname names;
-  uname(&names);
-  SAY("uname", "%s %s", names.sysname, names.machine);
-  DOES("sethostname", sethostname("other", 5));
-  uname(&names);
-  SAY("is what uname says", "%s", names.nodename);
-  CALL("io_uring is not there or made", syscall(SYS_io_uring_setup, 0, NULL) < 0 ? 0 : 1);
-  CALL("a call that is none", syscall(9999));
-  CALL("a call of x32", syscall(0x40000000 + 2, "file", O_RDONLY));
-  SAY("prctl of the name", "%ld", (long)prctl(PR_SET_NAME, "named"));
-  CHILD("no new privileges", {
-    SAY("are not there", "%d", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
-    DOES("are there", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    SAY("and stay", "%d", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+CASE("a process's death signal reaches its child") {
+  int ends[2];
+  pipe(ends);
+  CHILD("parent", {
+    if (fork() == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      write(ends[1], "r", 1);
+      pause();
+    }
+    char byte;
+    read(ends[0], &byte, 1);
   });
-  CHILD("not dumpable", {
-    DOES("PR_SET_DUMPABLE", prctl(PR_SET_DUMPABLE, 0));
-    SAY("PR_GET_DUMPABLE", "%d", prctl(PR_GET_DUMPABLE));
-    show("and files are still found", open("file", O_RDONLY));
-  });
-  CHILD("a root of its own", {
-    mkdir("jail", 0755), mkdir("jail/in", 0755);
-    put("jail/in/file", "jailed\n");
-    DOES("chroot", chroot("jail"));
-    show("absolute paths begin there", open("/in/file", O_RDONLY));
-    DOES("chdir there", chdir("/in"));
-    char text[64];
-    SAY("getcwd says so", "%s", getcwd(text, sizeof text));
-    OPENS("nothing is above", open("/../file", O_RDONLY));
-    OPENS("nor outside", open(HOME "/file", O_RDONLY));
-    CHILD("a child has it, too", show("there", open("/in/file", O_RDONLY)));
-  });
-  unlink("jail/in/file"), rmdir("jail/in"), rmdir("jail");
+  close(ends[1]);
+  char byte;
+  VALUE(read(ends[0], &byte, 1));
 }
 
-void processes(void) {
-  making();
-  signals();
-  stopping();
-  system_();
+CASE("pidfds of children") {
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) pause(), _exit(1);
+  int fd = (int)syscall(SYS_pidfd_open, child, 0);
+  DO(fd);
+  DO(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0));
+  sayChild("child", child);
+  DO(syscall(SYS_pidfd_open, 99999, 0));
+  HOLDS(syscall(SYS_pidfd_open, 1, 0) >= 0);
+}
+
+CASE("priorities and limits are the process's") {
+  errno = 0;
+  DO(setpriority(PRIO_PROCESS, 0, 5));
+  VALUE(getpriority(PRIO_PROCESS, 0));
+  struct rlimit limit = {10, 20}, got;
+  DO(setrlimit(RLIMIT_CORE, &limit));
+  DO(prlimit(getpid(), RLIMIT_CORE, NULL, &got));
+  VALUE(got.rlim_cur);
+  cpu_set_t set;
+  HOLDS(sched_getaffinity(0, sizeof set, &set) >= 0 && CPU_COUNT(&set) > 0);
+}
+
+CASE("a process can close every descriptor and go on") {
+  CHILD("closed", {
+    int out = dup(1);
+    dup2(out, 900);
+    for (int fd = 3; fd < 900; fd++) close(fd);
+    syscall(SYS_close_range, 3, 899, 0);
+    TEXT(open("/conformance/mark", O_RDONLY));
+    int dir = open("/conformance", O_RDONLY | O_DIRECTORY);
+    TEXT(openat(dir, "mark", O_RDONLY));
+    execl(self, "name", "descriptors", NULL);
+  });
 }

@@ -1,83 +1,224 @@
-// Local sockets.
+// Sockets, above all those with a path.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stddef.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "case.h"
 
-static socklen_t named(struct sockaddr_un* to, const char* path) {
+static socklen_t address(struct sockaddr_un* to, const char* path) {
   memset(to, 0, sizeof *to);
   to->sun_family = AF_UNIX;
   strncpy(to->sun_path, path, sizeof to->sun_path);
   return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
 }
-
-static void withPath(const char* what, const char* path) {
-  char name[128];
-  struct sockaddr_un address, got;
-  socklen_t size = named(&address, path), length = sizeof got;
-  int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
-  snprintf(name, sizeof name, "bind %s", what);
-  CALL(name, bind(server, (struct sockaddr*)&address, size));
-  listen(server, 5);
-  snprintf(name, sizeof name, "connect %s", what);
-  CALL(name, connect(client, (struct sockaddr*)&address, size));
-  memset(&got, 0, sizeof got);
-  getsockname(server, (struct sockaddr*)&got, &length);
-  snprintf(name, sizeof name, "getsockname %s", what);
-  SAY(name, "%s %u", got.sun_path, length);
-  memset(&got, 0, sizeof got);
-  length = sizeof got;
-  getpeername(client, (struct sockaddr*)&got, &length);
-  snprintf(name, sizeof name, "getpeername %s", what);
-  SAY(name, "%s", got.sun_path);
-  int other = socket(AF_UNIX, SOCK_STREAM, 0);
-  snprintf(name, sizeof name, "bind again %s", what);
-  CALL(name, bind(other, (struct sockaddr*)&address, size));
-  struct stat info;
-  snprintf(name, sizeof name, "stat %s", what);
-  SAY(name, "%d", stat(path, &info) == 0 && S_ISSOCK(info.st_mode));
-  close(server), close(client), close(other);
-  unlink(path);
+static int bound(const char* path, int type) {
+  struct sockaddr_un name;
+  socklen_t size = address(&name, path);
+  int fd = socket(AF_UNIX, type, 0);
+  SAY("bind", "%s: %s", path, bind(fd, (struct sockaddr*)&name, size) < 0 ? nameOf(errno) : "ok");
+  if (type != SOCK_DGRAM) listen(fd, 5);
+  return fd;
+}
+static int connected(const char* path, int type) {
+  struct sockaddr_un name;
+  socklen_t size = address(&name, path);
+  int fd = socket(AF_UNIX, type, 0);
+  SAY("connect", "%s: %s", path, connect(fd, (struct sockaddr*)&name, size) < 0 ? nameOf(errno) : "ok");
+  return fd;
+}
+static void sayName(const char* what, long result, const struct sockaddr_un* name, socklen_t size) {
+  if (result < 0) SAY(what, "%s", nameOf(errno));
+  else if (size <= offsetof(struct sockaddr_un, sun_path)) SAY(what, "no name, %u", size);
+  else SAY(what, "'%s' of %u", name->sun_path[0] ? name->sun_path : name->sun_path + 1, size);
+}
+static void names(int fd) {
+  struct sockaddr_un name;
+  socklen_t size = sizeof name;
+  memset(&name, 0, sizeof name);
+  long result = getsockname(fd, (struct sockaddr*)&name, &size);
+  sayName("own name", result, &name, size);
+  memset(&name, 0, sizeof name), size = sizeof name;
+  result = getpeername(fd, (struct sockaddr*)&name, &size);
+  sayName("peer's name", result, &name, size);
 }
 
-void sockets(void) {
-  withPath("of an absolute path", HOME "/socket");
-  withPath("of a relative path", "socket");
-  char path[108];
-  snprintf(path, sizeof path, HOME "/dir/%080d", 7);
-  withPath("of a long path", path);
-  struct sockaddr_un address;
-  socklen_t size = named(&address, HOME "/datagrams");
-  int server = socket(AF_UNIX, SOCK_DGRAM, 0), client = socket(AF_UNIX, SOCK_DGRAM, 0);
-  bind(server, (struct sockaddr*)&address, size);
+CASE("a socket is bound, reached and named by its path") {
+  int server = bound("/conformance/socket", SOCK_STREAM), client = connected("/conformance/socket", SOCK_STREAM);
+  struct sockaddr_un name;
+  socklen_t size = sizeof name;
+  memset(&name, 0, sizeof name);
+  int peer = accept(server, (struct sockaddr*)&name, &size);
+  sayName("accept", peer, &name, size);
+  VALUE(write(client, "hello", 5));
   char text[16] = "";
-  CALL("sendto", sendto(client, "one", 3, 0, (struct sockaddr*)&address, size));
-  recv(server, text, sizeof text, 0);
-  SAY("arrives", "%s", text);
-  struct iovec part = {"two", 3};
-  struct msghdr message = {.msg_name = &address, .msg_namelen = size, .msg_iov = &part, .msg_iovlen = 1};
-  CALL("sendmsg", sendmsg(client, &message, 0));
-  recv(server, text, sizeof text, 0);
-  SAY("arrives, too", "%s", text);
-  unlink("datagrams");
-  CALL("sendto nobody", sendto(client, "x", 1, 0, (struct sockaddr*)&address, size));
-  int on = 1, ends[2];
+  VALUE(read(peer, text, sizeof text));
+  names(server), names(client), names(peer);
+  struct stat info;
+  HOLDS(stat("/conformance/socket", &info) == 0 && S_ISSOCK(info.st_mode));
+  DO(unlink("/conformance/socket"));
+  connected("/conformance/socket", SOCK_STREAM);
+}
+
+CASE("a relative path of a socket") {
+  int server = bound("socket", SOCK_STREAM), client = connected("./socket", SOCK_STREAM);
+  names(server), names(client);
+  mkdir("dir", 0755), chdir("dir");
+  connected("../socket", SOCK_STREAM);
+  symlink("../socket", "link");
+  connected("link", SOCK_STREAM);
+  bound("../socket", SOCK_STREAM);
+  bound("nowhere/socket", SOCK_STREAM);
+  connected("nowhere", SOCK_STREAM);
+  put("file", "");
+  connected("file", SOCK_STREAM);
+}
+
+CASE("paths of sockets of the greatest length") {
+  char name[120];
+  memset(name, 's', sizeof name);
+  memcpy(name, "/conformance/", 13), name[107] = 0;
+  int server = bound(name, SOCK_STREAM);
+  connected(name, SOCK_STREAM);
+  names(server);
+  DO(unlink(name));
+  struct sockaddr_un full;
+  memset(name, 't', sizeof name), name[108] = 0;
+  address(&full, name);
+  server = socket(AF_UNIX, SOCK_STREAM, 0);
+  DO(bind(server, (struct sockaddr*)&full, sizeof full));
+  char path[128];
+  memcpy(path, full.sun_path, 108), path[108] = 0;
+  DO(access(path, F_OK));
+  struct sockaddr_storage got;
+  socklen_t size = sizeof got;
+  getsockname(server, (struct sockaddr*)&got, &size);
+  VALUE(size);
+  DO(bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr*)&full, 111));
+  DO(bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr*)&full, 1));
+  DO(bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr*)8, 20));
+}
+
+CASE("datagrams go to a path and say where they are from") {
+  int server = bound("server", SOCK_DGRAM), client = bound("client", SOCK_DGRAM);
+  struct sockaddr_un name;
+  socklen_t size = address(&name, "server");
+  VALUE(sendto(client, "one", 3, 0, (struct sockaddr*)&name, size));
+  char text[16] = "";
+  memset(&name, 0, sizeof name), size = sizeof name;
+  long n = recvfrom(server, text, sizeof text, 0, (struct sockaddr*)&name, &size);
+  sayName("recvfrom", n, &name, size);
+  VALUE(sendto(server, "two", 3, 0, (struct sockaddr*)&name, size));
+  VALUE(recv(client, text, sizeof text, 0));
+  size = address(&name, "nowhere");
+  VALUE(sendto(client, "x", 1, 0, (struct sockaddr*)&name, size));
+}
+
+CASE("messages with a path, one and several at once") {
+  int server = bound("server", SOCK_DGRAM), client = bound("client", SOCK_DGRAM);
+  struct sockaddr_un to, from;
+  struct iovec part = {"part", 4};
+  struct msghdr message = {.msg_name = &to, .msg_namelen = address(&to, "server"), .msg_iov = &part, .msg_iovlen = 1};
+  VALUE(sendmsg(client, &message, 0));
+  struct mmsghdr several[2] = {{message, 0}, {message, 0}};
+  VALUE(sendmmsg(client, several, 2, 0));
+  SAY("name after that", "%s %u", to.sun_path, message.msg_namelen);
+  char room[16];
+  struct iovec into = {room, sizeof room};
+  memset(&from, 0, sizeof from);
+  struct msghdr got = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &into, .msg_iovlen = 1};
+  long n = recvmsg(server, &got, 0);
+  sayName("recvmsg", n, &from, got.msg_namelen);
+  struct mmsghdr receive[2] = {{got, 0}, {got, 0}};
+  receive[0].msg_hdr.msg_namelen = receive[1].msg_hdr.msg_namelen = sizeof from;
+  VALUE(recvmmsg(server, receive, 2, MSG_DONTWAIT, NULL));
+}
+
+CASE("abstract sockets and pairs") {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  snprintf(name.sun_path + 1, 60, "conformance-%ld-%d", (long)time(NULL), getpid());
+  socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name.sun_path + 1));
+  int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+  DO(bind(server, (struct sockaddr*)&name, size));
+  listen(server, 1);
+  DO(connect(client, (struct sockaddr*)&name, size));
+  struct sockaddr_un got;
+  socklen_t room = sizeof got;
+  memset(&got, 0, sizeof got);
+  getpeername(client, (struct sockaddr*)&got, &room);
+  HOLDS(room == size && memcmp(&got, &name, size) == 0);
+  int ends[2];
+  DO(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends));
+  names(ends[0]);
+  int automatic = socket(AF_UNIX, SOCK_DGRAM, 0);
+  DO(bind(automatic, (struct sockaddr*)&name, sizeof name.sun_family));
+}
+
+CASE("the peer of a socket is root in the tree") {
+  int ends[2];
   socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
-  struct ucred peer;
-  socklen_t length = sizeof peer;
-  getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &peer, &length);
-  SAY("the other end's ids", "%u:%u", peer.uid, peer.gid);
+  struct ucred who;
+  socklen_t size = sizeof who;
+  DO(getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &who, &size));
+  SAY("peer", "%u:%u %d", who.uid, who.gid, who.pid == getpid());
+  int server = bound("socket", SOCK_STREAM);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    setgid(7), setuid(8);
+    connected("/conformance/nowhere", SOCK_STREAM);
+    _exit(0);
+  }
+  sayChild("child", child);
+  close(server);
+}
+
+CASE("credentials travel with a message") {
+  int ends[2], on = 1;
+  socketpair(AF_UNIX, SOCK_DGRAM, 0, ends);
   setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-  struct {
-    struct cmsghdr header;
-    struct ucred ids;
-  } control = {{CMSG_LEN(sizeof(struct ucred)), SOL_SOCKET, SCM_CREDENTIALS}, {getpid(), 0, 0}};
-  struct msghdr signedOne = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-  CALL("root sends its ids", sendmsg(ends[1], &signedOne, 0));
-  address.sun_path[0] = 0;
-  strcpy(address.sun_path + 1, "conformance-abstract");
-  int abstract = socket(AF_UNIX, SOCK_STREAM, 0);
-  CALL("an abstract name", bind(abstract, (struct sockaddr*)&address, 24));
-  close(abstract), close(server), close(client), close(ends[0]), close(ends[1]);
+  VALUE(write(ends[1], "x", 1));
+  char byte, room[CMSG_SPACE(sizeof(struct ucred))];
+  struct iovec part = {&byte, 1};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+  VALUE(recvmsg(ends[0], &message, 0));
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+  HOLDS(header != NULL && header->cmsg_type == SCM_CREDENTIALS);
+  if (header) {
+    struct ucred* who = (struct ucred*)CMSG_DATA(header);
+    SAY("sender", "%u:%u %d", who->uid, who->gid, who->pid == getpid());
+  }
+  struct ucred mine = {getpid(), 0, 0};
+  header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_CREDENTIALS, header->cmsg_len = CMSG_LEN(sizeof mine);
+  memcpy(CMSG_DATA(header), &mine, sizeof mine);
+  message.msg_controllen = sizeof room;
+  VALUE(sendmsg(ends[1], &message, 0));
+}
+
+CASE("the network of the host is used") {
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t size = sizeof name;
+  int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+  DO(bind(server, (struct sockaddr*)&name, sizeof name));
+  DO(listen(server, 1));
+  DO(getsockname(server, (struct sockaddr*)&name, &size));
+  HOLDS(name.sin_port != 0 && size == sizeof name);
+  DO(connect(client, (struct sockaddr*)&name, size));
+  VALUE(write(client, "hello", 5));
+  int peer = accept4(server, (struct sockaddr*)&name, &size, SOCK_CLOEXEC);
+  HOLDS(ntohl(name.sin_addr.s_addr) == INADDR_LOOPBACK);
+  char text[8] = "";
+  VALUE(read(peer, text, 5));
+}
+
+CASE("a socket in a directory reached by a descriptor") {
+  mkdir("deep", 0755);
+  int dir = open("deep", O_PATH);
+  char path[108];
+  snprintf(path, sizeof path, "/proc/self/fd/%d/s", dir);
+  struct sockaddr_un name;
+  socklen_t size = address(&name, path);
+  DO(bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr*)&name, size));
+  struct stat info;
+  HOLDS(stat("deep/s", &info) == 0 && S_ISSOCK(info.st_mode));
 }

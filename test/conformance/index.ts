@@ -1,0 +1,13 @@
+export { differencesOf } from './expected';
+export { listCases, makePrograms } from './place';
+export {
+  ACCELERATORS,
+  comparable,
+  type EngineWay,
+  engine,
+  proot,
+  type Results,
+  reference,
+  runAll,
+  type Way,
+} from './ways';
