@@ -60,7 +60,10 @@ for (const [name, make] of ways) {
   const way = make();
   const before = way.place.stateOfSecret();
   const results = runAll(way, options.only);
-  const untouched = way.place.stateOfSecret() === before;
+  const after = way.place.stateOfSecret();
+  const untouched = after === before;
+  if (!untouched)
+    for (const line of difference(after.split('\n'), before.split('\n'))) console.log(`${name}: the host has ${line}`);
   way.close();
   let same = 0;
   for (const [promise, lines] of right) {

@@ -54,6 +54,13 @@ bool handles(int process, int signal) {
   return true;
 }
 
+/// Whether the call is of the 32-bit kind, which a 64-bit program may make, too, and which have other numbers.
+bool entersByOldGate(const Tracee& tracee, const Registers& registers) {
+  unsigned char code[kCallSize];
+  return registers.compat() ||
+         (readMemory(tracee.tid, registers.ip() - kCallSize, code, sizeof code) && code[0] == 0xcd);
+}
+
 }  // namespace
 
 Tracer* makeTracer(const Plan& plan) {
@@ -402,7 +409,8 @@ void Tracer::enter(Tracee& tracee) {
       registers.setResult(result.value);
     } else {
       // A filter around this program judges the number that is left here, and its verdict on -1 would be the result.
-      registers.setNumber(__NR_getpid);
+      constexpr long kOldGetpid = 20;  // where 64-bit programs have writev(2), and that number there is mkdir(2)
+      registers.setNumber(entersByOldGate(tracee, registers) ? kOldGetpid : __NR_getpid);
       tracee.given = tracee.inCall = true;
       tracee.result = result.value;
     }
@@ -496,13 +504,7 @@ void Tracer::go(Tracee& tracee, int what, int signal) { request(what, tracee.tid
 Answer Tracer::answer(Call& call) {
   const Registers& registers = call.registers;
   long number = registers.number();
-  if (registers.compat()) return Answer::give(-ENOSYS);
-  if (!state_.traces) {
-    // A 64-bit program may make calls of the 32-bit kind, which have other numbers.
-    unsigned char code[kCallSize];
-    if (readMemory(call.tracee.tid, registers.ip() - kCallSize, code, sizeof code) && code[0] == 0xcd)
-      return Answer::give(-ENOSYS);
-  }
+  if (registers.compat() || (!state_.traces && entersByOldGate(call.tracee, registers))) return Answer::give(-ENOSYS);
   if (number == kStepCall && call.tracee.runner) return Answer::give(carryOut(call));
   if (number < 0) return Answer::proceed();
   if (number & kForeignBit || number > kHighest) return Answer::give(-ENOSYS);
