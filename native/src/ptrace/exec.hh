@@ -32,8 +32,8 @@ struct Loading {
   Path executable;  // as /proc/self/exe shows it
   sys::Text<16> comm;
   Program program;
-  int held;              // the program as a descriptor of the tracer's, where no path leads to it; else -1
-  uint64_t blocked;      // signals, before the loader
+  int held;          // the program as a descriptor of the tracer's, where no path leads to it; else -1
+  uint64_t blocked;  // signals, before the loader
   uint64_t interpreterEntry;
   Registers entry;
   char code[8];
