@@ -2,7 +2,7 @@
 // fails without that, as the kernel knows nobody but root there.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -70,6 +70,17 @@ it('what is given back to root is forgotten', () => {
   sh('cd /srv; chown 0:0 other; ln -s y back; chown -h 9:9 back; chown -h 0:0 back');
   assert.is(sh('stat -c %u:%g /srv/other /srv/back'), '0:0\n0:0\n');
   assert.match(readFileSync(storeOf(tree), 'latin1'), / 9 9\n(\d+) (\S+) 0 0\n/);
+});
+
+it('the store beside the tree does not grow with what is no longer true', () => {
+  const store = storeOf(guest().tree);
+  const lines = (): number => readFileSync(store, 'latin1').split('\n').length;
+  sh('cd /srv; ln -s a many; for i in $(seq 100); do chown -h $i many; done');
+  assert.ok(lines() > 100);
+  assert.is(sh('stat -c %u /srv/many'), '100\n');
+  assert.ok(lines() < 50, `${lines()} lines`);
+  assert.is(sh('stat -c %u /srv/many'), '100\n');
+  assert.is(statSync(store).uid, guest().user.uid);
 });
 
 it('a device node has its type and its number', () => {
