@@ -1,6 +1,6 @@
 // The ptrace engine as an ordinary user has it, who has no subordinate ids and on whose host there may be no namespaces.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -114,6 +114,32 @@ it('packages with scripts of their maintainers can be installed, and verified', 
     `${install} cron >/dev/null 2>&1; dpkg --audit; dpkg -V; stat -c %G /usr/bin/crontab`,
   );
   assert.equal([status, stdout], [0, 'crontab\n']);
+});
+
+it('with --share-host a program of the tree works on the caller’s files, as the caller', () => {
+  const { user, debian } = place();
+  writeFileSync(join(user.home, 'words'), 'b\na\n');
+  const run = (...options: readonly string[]) =>
+    user.tsnspawn(['-qPD', debian, ...options, 'sh', '-c', 'id -u; pwd; sort words >sorted; stat -c %u sorted']);
+  assert.equal(run('--share-host').stdout, `${user.uid}\n${user.home}\n${user.uid}\n`);
+  assert.is(readFileSync(join(user.home, 'sorted'), 'utf8'), 'a\nb\n');
+  assert.is(statSync(join(user.home, 'sorted')).uid, user.uid);
+  assert.equal(run('--share-host=cwd,home', '--fake-root').stdout, `0\n${user.home}\n0\n`);
+});
+
+it('the host itself can be the tree, with binds in it', () => {
+  const { user } = place();
+  const script = 'id -u; cat /opt/not/there; ls /opt/not; test -e /usr/bin/env && echo usual';
+  const { stdout } = user.tsnspawn([
+    '--engine=ptrace',
+    '-qPD',
+    '/',
+    '--bind=/etc/hostname:/opt/not/there',
+    'sh',
+    '-c',
+    script,
+  ]);
+  assert.is(stdout, `0\n${readFileSync('/etc/hostname', 'utf8')}there\nusual\n`);
 });
 
 it('what takes a kernel to keep is refused before the start', () => {

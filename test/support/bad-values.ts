@@ -37,6 +37,7 @@ export const BAD_VALUES: { readonly [option: string]: readonly string[] } = {
   uuid: ['', '0', '0'.repeat(32), 'x'.repeat(32), '0123456789abcdef-0123-456789abcdef', `{${'1'.repeat(32)}}`],
   engine: ['', 'chroot', 'Ptrace'],
   'fake-id': ['', 'root', '-1', '1:2:3', '1:', ':1', '4294967295', '010'],
+  'share-host': ['', 'root', 'home,', 'home cwd'],
   'kernel-release': ['', 'new', '6', '6.1 x', `6.1${'x'.repeat(64)}`],
   user: ['', '65535', '4294967295', '-1', '+5', '0x10', '010', 'a:b', 'a/b', 'a b', 'a\nb'],
   chdir: ['', 'rel', '/a/../b', '/a/./b', '/a//b', '/proc', '/proc/1', '/sys', '/dev/shm', LONG_PATH],

@@ -1,11 +1,11 @@
 // The plan of the ptrace engine: rules in place of mounts, and what it refuses.
 
-import { chooseEngine, type LaunchPlan, lowerPtrace, type Step } from '@tsnspawn/core';
+import { chooseEngine, type LaunchPlan, lowerPtrace, type Step, withShare } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { host, loneUser, RUN, spec, stepsOf, tree, user, viewOf } from './fixtures';
 
-const OPTIONS = { root: false, temporary: '/tmp' };
+const OPTIONS = { root: false, temporary: '/tmp', caller: { uid: 1000, gid: 1000 } };
 
 function planOf(argv: readonly string[], options = OPTIONS): LaunchPlan {
   return lowerPtrace(viewOf(argv, loneUser(), tree({ init: 'sysvinit' })), spec(...argv), RUN, options);
@@ -101,6 +101,19 @@ test('ptrace is taken for root, too, where a guest could reboot the host', () =>
   assert.is(engine, 'ptrace');
   assert.match(remark ?? '', 'a reboot of a guest would be one of this host');
   assert.is(chooseEngine(spec('--engine=namespaces'), host({ rebootsHost: true })).engine, 'namespaces');
+});
+
+test('--share-host shows what the host has of the caller’s, and takes the engine in which the caller stays who it is', () => {
+  const facts = user({ cwd: '/home/me/work' });
+  const shared = withShare(spec('--share-host', '--bind=/other:/tmp', 'true'), facts, (path) => path !== '/etc/hosts');
+  const places = shared.mounts.map((mount) => mount.destination);
+  assert.ok(['/home/me', '/home/me/work', '/etc/passwd', '/etc/resolv.conf'].every((path) => places.includes(path)));
+  assert.not.ok(places.includes('/etc/hosts'));
+  assert.is(places.filter((path) => path === '/tmp').length, 1);
+  assert.equal([shared.chdir, shared.resolvConf, shared.timezone], ['/home/me/work', 'off', 'off']);
+  assert.is(chooseEngine(shared, facts).engine, 'ptrace');
+  assert.is(chooseEngine({ ...shared, fakeId: { uid: 0, gid: 0 } }, facts).engine, 'namespaces');
+  assert.is(withShare(spec('--share-host=tmp'), facts, () => true).mounts.length, 1);
 });
 
 test('options of one engine are refused with the other', () => {

@@ -27,6 +27,15 @@ long canonical(const char* path, Path& to) {
   return 0;
 }
 
+/// What cannot be made where it belongs is made in the scratch directory, and seen there all the same.
+long glue(State& state, const Place& place, bool directory) {
+  Path host = state.scratch;
+  host.add("/glue").add(static_cast<int64_t>(state.tickets++));
+  long error = directory ? sys::mkdirat(AT_FDCWD, host.c_str(), 0755)
+                         : sys::mknodat(AT_FDCWD, host.c_str(), S_IFREG | 0644, 0);
+  return error < 0 ? error : state.view.add(place.guest.c_str(), host.c_str(), false);
+}
+
 /// Makes what is missing of a place, its last component as a directory or as an empty file.
 long makePlace(Call& call, const char* target, bool directory, bool noFollow, Place& place) {
   Path part;
@@ -43,6 +52,7 @@ long makePlace(Call& call, const char* target, bool directory, bool noFollow, Pl
     if (place.missing) {
       long error = !last || directory ? sys::mkdirat(AT_FDCWD, place.host.c_str(), 0755)
                                       : sys::mknodat(AT_FDCWD, place.host.c_str(), S_IFREG | 0644, 0);
+      if (error == -EACCES || error == -EROFS || error == -EPERM) error = glue(call.state, place, !last || directory);
       if (error < 0 && error != -EEXIST) return error;
     }
     p = end;
@@ -97,9 +107,7 @@ long Tracer::carryOut(Call& call) {
       break;
   }
   bool directory = typeAt(host.c_str()) == S_IFDIR;
-  // What lies on a read-only file system of the host need not be made: it is seen all the same by who knows its name.
-  if (long error = makePlace(call, target, directory, noFollow, place);
-      error < 0 && error != -EROFS && error != -EACCES)
+  if (long error = makePlace(call, target, directory, noFollow, place); error < 0)
     return optional ? 0 : error;
   if (step.flags & wire::kNoFollow && !(step.flags & wire::kCoverLink)) {
     char text[1];

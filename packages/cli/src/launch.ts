@@ -26,6 +26,7 @@ import {
   view,
   wantedZone,
   withoutNamespaces,
+  withShare,
 } from '@tsnspawn/core';
 import {
   enterScope,
@@ -218,13 +219,14 @@ export interface Prepared {
  * @param onlyLook the plan is only to be shown: the caller need not have the privileges to carry it out
  */
 export function prepare(
-  spec: ContainerSpec,
+  given: ContainerSpec,
   onlyLook: boolean,
   runtime: Pick<Runtime, 'probeHost' | 'probeTree' | 'openImage'>,
   warn: (text: string) => void,
 ): Prepared {
-  refuseConflicts(spec);
+  refuseConflicts(given);
   const probed = runtime.probeHost();
+  const spec = withShare(given, probed, existsSync);
   const { engine, remark } = chooseEngine(spec, probed);
   if (remark !== undefined) warn(remark);
   const usual = engine === 'ptrace' ? withoutNamespaces(probed) : probed;

@@ -2,6 +2,7 @@
 
 import { UsageError } from './errors';
 import type { HostFacts } from './facts';
+import { keepsOwnIds } from './share';
 import type { ContainerSpec } from './spec';
 
 /** The engine, and what there is to say about it when it was not asked for. */
@@ -24,7 +25,9 @@ export function chooseEngine(spec: ContainerSpec, host: HostFacts): EngineChoice
     throw new UsageError(`${option} needs the engine ptrace, and --engine=namespaces was asked for`, { option });
   }
   if (engine !== 'auto') return { engine };
-  if (option !== undefined) return { engine: 'ptrace' };
+  if (option !== undefined && spec.shareHost.length === 0) return { engine: 'ptrace' };
+  // for a user of the host who is to stay that one
+  if (keepsOwnIds(spec) && host.euid !== 0) return { engine: 'ptrace' };
   if (host.rootless !== undefined && host.userNamespaces === false)
     return { engine: 'ptrace', remark: `this host gives no user namespaces; ${LOST}` };
   if (host.rootless === undefined && host.rebootsHost === true)

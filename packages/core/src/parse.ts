@@ -77,6 +77,7 @@ export function specFrom(settings: Settings, env: Environment): ContainerSpec {
     ...present('manager', managerFrom(env)),
     engine: settings.engine ?? 'auto',
     ...present('fakeId', settings.fakeId ?? (settings.fakeRoot === true ? { uid: 0, gid: 0 } : undefined)),
+    shareHost: (settings.shareHost ?? []).flat(),
     ...present('kernelRelease', settings.kernelRelease),
     start: settings.boot === true ? 'boot' : settings.asPid2 === true ? 'pid2' : 'pid1',
     command: settings.parameters ?? [],

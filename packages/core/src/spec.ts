@@ -74,6 +74,9 @@ export interface FakeId {
   readonly gid: number;
 }
 
+/** What of the caller's a program of the tree can work on. */
+export type SharePart = 'home' | 'cwd' | 'tmp' | 'users' | 'network' | 'timezone' | 'display';
+
 /** Console modes that can be asked for; autopipe is settled by looking at the caller's terminal. */
 export type RequestedConsole = 'interactive' | 'read-only' | 'passive' | 'pipe' | 'autopipe';
 
@@ -200,6 +203,8 @@ export interface ContainerSpec {
   readonly engine: Engine;
   /** of the payload, with the engine ptrace; without it root, or those of the user */
   readonly fakeId?: FakeId;
+  /** withShare() says what they stand for */
+  readonly shareHost: readonly SharePart[];
   /** what uname(2) reports, with the engine ptrace */
   readonly kernelRelease?: string;
   readonly start: StartMode;

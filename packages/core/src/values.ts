@@ -20,6 +20,7 @@ import type {
   PrivateUsers,
   RequestedConsole,
   ResolvConf,
+  SharePart,
   Timezone,
   TmpfsMount,
   UnitProperty,
@@ -53,6 +54,7 @@ export interface Values {
   engine: Engine;
   fakeId: FakeId;
   kernelRelease: string;
+  shareHost: readonly SharePart[];
   signal: number;
   console: RequestedConsole;
   sgr: string;
@@ -117,6 +119,7 @@ export const PARSERS: { readonly [K in ValueKind]: (text: string) => Values[K] }
   engine: engines.engine,
   fakeId: engines.fakeId,
   kernelRelease: engines.kernelRelease,
+  shareHost: engines.shareHost,
   user: names.user,
   userNames: names.userNames,
   shell(text) {

@@ -172,7 +172,7 @@ function listenFds({ listenFds: count = 0 }: HostFacts): number {
 function requireTree(spec: ContainerSpec, tree: TreeFacts, payload: PayloadView): void {
   const { path } = tree;
   if (!tree.isDirectory) throw new TreeError(`${path} is not a directory`, { code: 'ENOTDIR', path });
-  if (path === '/' && !isOverlaid(spec) && spec.volatile === 'no') {
+  if (path === '/' && !isOverlaid(spec) && spec.volatile === 'no' && spec.engine !== 'ptrace') {
     throw new TreeError('the root of the host cannot be the tree', {
       path,
       hint: 'name a tree with -D DIR, or forget the changes with --ephemeral',

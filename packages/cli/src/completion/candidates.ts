@@ -70,6 +70,7 @@ export const CANDIDATES: { readonly [kind in ValueKind]: Candidates } = {
   engine: words('auto', 'namespaces', 'ptrace'),
   fakeId: from('nothing'),
   kernelRelease: from('nothing'),
+  shareHost: words('all', 'home', 'cwd', 'tmp', 'users', 'network', 'timezone', 'display'),
   inaccessible: { from: 'tree' },
   pivotRoot: { from: 'tree' },
   volatile: words('no', 'yes', 'state', 'overlay'),

@@ -12,6 +12,11 @@ With the engine \`ptrace\`, the user and the group that the command believes to 
   'fake-root': `
 Says aloud what is the default of the engine \`ptrace\`: the command is root, may change owners and make device nodes, and it is remembered with the files of the tree, as for every user with a single id.`,
 
+  'share-host': `
+Programs of the tree work on the caller's own things: \`tsnspawn -D tree --share-host gcc x.c\` compiles a file of the current directory with the compiler of the tree. What is shared: \`home\`, the home directory, with \`$HOME\`; \`cwd\`, the current directory, in which the command is started; \`tmp\`, */tmp*; \`users\`, the names of users and groups; \`network\`, */etc/resolv.conf* and */etc/hosts*; \`timezone\`; \`display\`, the sockets of X11, Wayland and the session, with their variables. All of them, or those that are listed.
+
+The command keeps the caller's own ids, for which the engine \`ptrace\` is taken by itself. With \`--fake-root\` or \`--engine=namespaces\` it is root of the tree, and what it makes is still the caller's.`,
+
   'kernel-release': `
 With the engine \`ptrace\`, the release that uname(2) and */proc/sys/kernel/osrelease* show. For programs whose C library refuses the real one: "FATAL: kernel too old".`,
 } as const;

@@ -4,7 +4,8 @@
 import { UnsupportedError } from '../errors';
 import { isUnder } from '../paths';
 import type { LaunchPlan, Stands, Step } from '../plan';
-import type { ContainerSpec } from '../spec';
+import { keepsOwnIds } from '../share';
+import type { ContainerSpec, FakeId } from '../spec';
 import type { ContainerView, Entry } from '../view/model';
 import { dashed } from '../view/names';
 import { storeBeside } from '../view/users';
@@ -17,6 +18,8 @@ export type Accelerator = 'none' | 'trace';
 export interface TraceOptions {
   /** the caller is root: the guest's users are those of the kernel */
   readonly root: boolean;
+  /** the caller, whom the payload may stay */
+  readonly caller: FakeId;
   readonly accelerator?: Accelerator;
   /** where the directory of what has no place in the tree is made */
   readonly temporary: string;
@@ -49,8 +52,11 @@ export function lowerPtrace(
   // short: names of sockets are no longer than 107 characters
   const scratch = `${options.temporary}/.tsn-${run.pid}`;
   const tree = treeOf(view);
+  const own = keepsOwnIds(spec) && !options.root;
   const boots = view.payload.kind === 'boot';
-  const entries = view.entries.map((entry) => lowerTraced(entry, uuid, options));
+  const entries = (tree === '/' ? asked(view.entries, spec) : view.entries).map((entry) =>
+    lowerTraced(entry, uuid, options),
+  );
   return {
     engine: 'ptrace',
     machine: view.machine,
@@ -67,7 +73,7 @@ export function lowerPtrace(
         scratch,
         hostname: view.hostname,
         ...(spec.kernelRelease === undefined ? {} : { release: spec.kernelRelease }),
-        fakeIds: !options.root,
+        fakeIds: !options.root && !own,
         boots,
         ...(options.accelerator === undefined ? {} : { accelerator: options.accelerator }),
       },
@@ -75,7 +81,10 @@ export function lowerPtrace(
     inner: [
       ...entries.flatMap(({ guest }) => guest),
       ...(view.root.readOnly ? [rule('flags', '/', '', { flags: ['ro'] })] : []),
-      ...lowerTail(withFakeId(view, spec), uuid, lowerLimits(view)),
+      ...lowerTail(withFakeId(view, own ? options.caller : spec.fakeId), uuid, lowerLimits(view)).filter(
+        // the ids that it has already are the only ones that it can have
+        ({ op }) => !(own && op === 'identity'),
+      ),
     ],
     late: [],
     monitor: {
@@ -89,12 +98,20 @@ export function lowerPtrace(
   };
 }
 
+/** The host itself with nothing but what was asked for: its own /dev, /run and /tmp are what they are. */
+function asked(entries: readonly Entry[], { mounts }: ContainerSpec): Entry[] {
+  const places = mounts.map(
+    (mount) => mount.destination ?? ('source' in mount && mount.source !== 'temporary' ? mount.source.path : ''),
+  );
+  return entries.filter(({ path }) => path === '/proc' || places.includes(path));
+}
+
 function treeOf({ root }: ContainerView): string {
   return root.base.kind === 'directory' ? root.base.source : '';
 }
 
 /** The payload without what only a kernel can enforce, and as whom it was asked for. */
-function withFakeId(view: ContainerView, { fakeId }: ContainerSpec): ContainerView {
+function withFakeId(view: ContainerView, fakeId: FakeId | undefined): ContainerView {
   const { privileges, payload, users: _, ...rest } = view;
   const account = fakeId && { ...fakeId, home: '/', shell: '', groups: [] };
   return {

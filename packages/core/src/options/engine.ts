@@ -29,6 +29,17 @@ export const ENGINE_OPTIONS = [
     help: 'the same as --fake-id=0:0, and the default',
   },
   {
+    long: 'share-host',
+    group: 'engine',
+    takes: 'optional',
+    metavar: 'PART,...',
+    implied: 'all',
+    key: 'shareHost',
+    value: 'shareHost',
+    many: true,
+    help: "work on the caller's things: home, cwd, tmp, users, network, timezone, display (all)",
+  },
+  {
     long: 'kernel-release',
     group: 'engine',
     takes: 'required',

@@ -18,6 +18,7 @@ import type {
   PrivateUsers,
   RequestedConsole,
   ResolvConf,
+  SharePart,
   Sysctl,
   Timezone,
   UnitProperty,
@@ -61,6 +62,7 @@ export interface Settings {
   fakeId?: FakeId;
   fakeRoot?: boolean;
   kernelRelease?: string;
+  shareHost?: (readonly SharePart[])[];
   register?: boolean | 'auto';
   slice?: string;
   properties?: UnitProperty[];

@@ -1,6 +1,6 @@
 // Values of the options about the engine.
 
-import type { Engine, FakeId } from '../spec';
+import type { Engine, FakeId, SharePart } from '../spec';
 import { oneOf, parseDecimal, Refusal } from './text';
 
 export function engine(text: string): Engine {
@@ -18,6 +18,13 @@ function id(text: string): number {
   // (uid_t) -1 means "leave as it is" to the kernel
   if (value === undefined || value >= 2 ** 32 - 1) throw new Refusal(`${text} is not an id`);
   return value;
+}
+
+const PARTS: readonly SharePart[] = ['home', 'cwd', 'tmp', 'users', 'network', 'timezone', 'display'];
+
+export function shareHost(text: string): readonly SharePart[] {
+  if (text === 'all') return PARTS;
+  return text.split(',').map((part) => oneOf(part, PARTS));
 }
 
 /** What fits into struct utsname. */
