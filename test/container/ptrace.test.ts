@@ -1,13 +1,14 @@
 // The ptrace engine as an ordinary user has it, who has no subordinate ids and on whose host there may be no namespaces.
 
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { needs, only } from '../support/needs';
 import { OrdinaryUser } from '../support/users';
 
-const it = only(test, needs('root', 'namespaces', 'mirror', 'command:setpriv'));
+const it = only(test, needs('root', 'namespaces', 'mirror', 'command:setpriv', 'command:cc'));
 
 let known: { user: OrdinaryUser; debian: string } | undefined;
 function place(): { user: OrdinaryUser; debian: string } {
@@ -125,6 +126,51 @@ it('with --share-host a program of the tree works on the caller’s files, as th
   assert.is(readFileSync(join(user.home, 'sorted'), 'utf8'), 'a\nb\n');
   assert.is(statSync(join(user.home, 'sorted')).uid, user.uid);
   assert.equal(run('--share-host=cwd,home', '--fake-root').stdout, `0\n${user.home}\n0\n`);
+});
+
+it('--qemu runs every program through a command of the host', () => {
+  const { user, debian } = place();
+  const source = join(user.home, 'emulator.c');
+  // says how it was called; what it was to run it does not
+  writeFileSync(
+    source,
+    '#include <stdio.h>\nint main(int n, char** v) { for (int i = 1; i < n; i++) puts(v[i]); return 4; }\n',
+  );
+  const emulator = join(user.home, 'emulator');
+  execFileSync('cc', ['-static', '-o', emulator, source]);
+  const words = ['--engine=ptrace', '-qPD', debian, `--qemu=${emulator} -x`, '/bin/echo', 'word'];
+  const { status, stdout } = user.tsnspawn(words);
+  assert.equal([status, stdout], [4, '-x\n-0\n/bin/echo\n/usr/bin/echo\nword\n']);
+});
+
+it('--port-map lets a server have a port that only root may have', () => {
+  const script = `use Socket; socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sockaddr_in(80, INADDR_LOOPBACK)) or die $!;
+    listen(S, 1); my ($port) = sockaddr_in(getsockname(S)); print "$port\\n";
+    if (fork) { accept(C, S); print scalar <C>; }
+    else { socket(D, PF_INET, SOCK_STREAM, 0); connect(D, sockaddr_in(80, INADDR_LOOPBACK)) or die $!; syswrite D, "heard\\n"; }`;
+  const { stdout, stderr } = inside(`perl -e '${script}'`, [`--port-map=80:${20000 + (process.pid % 10000)}`]);
+  assert.equal([stdout, stderr], ['80\nheard\n', '']);
+});
+
+it('--link2symlink does the work of hard links between file systems', () => {
+  const shared = mkdtempSync('/dev/shm/tsnspawn-link-');
+  try {
+    chmodSync(shared, 0o777);
+    const script =
+      'echo data >/root/f; ln /root/f /mnt/g 2>/dev/null || echo refused; cat /mnt/g; rm -f /root/f; cat /mnt/g; rm -f /root/.l2s*';
+    assert.is(inside(script, [`--bind=${shared}:/mnt`, '--link2symlink']).stdout, 'data\ndata\n');
+    rmSync(join(shared, 'g'), { force: true });
+    assert.match(inside(script, [`--bind=${shared}:/mnt`]).stdout, /^refused\n/);
+  } finally {
+    rmSync(shared, { recursive: true });
+  }
+});
+
+it('a bind with ! covers a link itself', () => {
+  const { stdout } = inside('test -e /var/lock/passwd && echo covered; test -e /run/lock/passwd || echo not behind', [
+    '--bind=/etc:/var/lock!',
+  ]);
+  assert.is(stdout, 'covered\nnot behind\n');
 });
 
 it('the host itself can be the tree, with binds in it', () => {

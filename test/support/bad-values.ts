@@ -38,6 +38,8 @@ export const BAD_VALUES: { readonly [option: string]: readonly string[] } = {
   engine: ['', 'chroot', 'Ptrace'],
   'fake-id': ['', 'root', '-1', '1:2:3', '1:', ':1', '4294967295', '010'],
   'share-host': ['', 'root', 'home,', 'home cwd'],
+  qemu: ['', ' qemu', 'qemu '],
+  'port-map': ['', '80', '80:', '0:80', '80:65536', '80:81:82', '80:81,'],
   'kernel-release': ['', 'new', '6', '6.1 x', `6.1${'x'.repeat(64)}`],
   user: ['', '65535', '4294967295', '-1', '+5', '0x10', '010', 'a:b', 'a/b', 'a b', 'a\nb'],
   chdir: ['', 'rel', '/a/../b', '/a/./b', '/a//b', '/proc', '/proc/1', '/sys', '/dev/shm', LONG_PATH],

@@ -37,7 +37,7 @@ Loading* takeLoading() {
 
 /// What comes before the arguments of the caller: interpreters of scripts, each with its argument and its script.
 struct Words {
-  static constexpr unsigned kMost = 2 * kMostScripts + 2;
+  static constexpr unsigned kMost = 2 * kMostScripts + 16;
   Path list[kMost];
   unsigned count = 0;
 
@@ -90,6 +90,11 @@ long openProgram(Call& call, const Place& place, sys::UniqueFd& file, struct sta
   borrowFile(call, place, false);
   file.reset(sys::open(place.host.c_str(), O_RDONLY));
   return file.ok() ? 0 : file.error();
+}
+
+unsigned typeOf(const char* host) {
+  struct statx info;
+  return sys::statxat(AT_FDCWD, host, 0, STATX_TYPE, &info) < 0 ? 0 : info.stx_mode & S_IFMT;
 }
 
 const char* lastOf(const char* path) {
@@ -155,6 +160,64 @@ bool closesWithExec(const Call& call, const char* name) {
   return false;
 }
 
+/// The words of the emulator for a program: that of the option, or of qemu where it is for another machine. False where there is none.
+bool emulatorFor(const State& state, int file, Path& to) {
+  struct Machine {
+    long number;
+    const char* name;
+  };
+  constexpr Machine kMachines[] = {{3, "i386"},      {40, "arm"},    {183, "aarch64"},
+                                   {243, "riscv64"}, {62, "x86_64"}, {22, "s390x"},
+                                   {21, "ppc64le"},  {8, "mipsel"},  {258, "loongarch64"}};
+  long machine = machineOf(file);
+  if (machine < 0) return false;
+  to = state.emulator;
+  for (const Machine& one : kMachines) {
+    if (to.size() || one.number != machine || machine == kMachine) continue;
+    // A static one: it has no libraries in the guest.
+    to.add("/usr/bin/qemu-").add(one.name).add("-static");
+    return typeOf(to.c_str()) == S_IFREG;
+  }
+  return to.size() > 0;
+}
+
+/// The emulator is what the kernel executes; the program is an argument of it.
+long emulate(Call& call, const Place& place, int argv, const Path& emulator, Loading& loading) {
+  static Words before;
+  before = words;
+  Path zeroth = place.guest;
+  uint64_t pointer = 0;
+  char text[4096];
+  if (before.count)
+    zeroth = before.list[0];
+  else if (call.argument(argv) && call.read(call.argument(argv), &pointer, sizeof pointer) && pointer &&
+           call.readText(pointer, text, sizeof text) >= 0)
+    zeroth = Path(text);
+  words.count = 0;
+  const char* p = emulator.c_str();
+  while (*p && words.count + 4 < Words::kMost) {
+    const char* end = p;
+    while (*end && *end != ' ') end++;
+    words.list[words.count] = Path();
+    words.list[words.count++].add(p, static_cast<size_t>(end - p));
+    for (p = end; *p == ' ';) p++;
+  }
+  Path host = words.list[0];
+  words.list[words.count++] = Path("-0");
+  words.list[words.count++] = zeroth;
+  words.list[words.count++] = place.guest;
+  for (unsigned i = 1; i < before.count && words.count < Words::kMost; i++) words.list[words.count++] = before.list[i];
+  sys::UniqueFd file(sys::open(host.c_str(), O_RDONLY));
+  if (!file.ok()) return file.error();
+  if (long error = readProgram(file.get(), loading.program); error < 0) return error;
+  if (loading.program.interpreter.size()) return -ELIBBAD;
+  loading.file = place.host;
+  loading.executable = place.guest;
+  loading.executed = host;
+  loading.maps = false;
+  return replaceArguments(call, argv);
+}
+
 /// Follows scripts to the program behind them, and the program to its interpreter.
 long prepare(Call& call, Place& place, const char* name, int argv, Loading& loading) {
   static Place other;
@@ -180,7 +243,13 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
       place = other;
       continue;
     }
-    if (long error = readProgram(file.get(), loading.program); error < 0) return error;
+    long error = readProgram(file.get(), loading.program);
+    if (call.state.emulator.size() || error == -ENOEXEC) {
+      Path emulator;
+      if (!emulatorFor(call.state, file.get(), emulator)) return error < 0 ? error : -ENOEXEC;
+      return emulate(call, place, argv, emulator, loading);
+    }
+    if (error < 0) return error;
     if (call.state.fakeIds && !call.tracee.noNewPrivileges) {
       const fakeroot::Owner owner = ownerOf(call.state, info, place.host.c_str(), true);
       loading.setsUser = info.stx_mode & 04000;

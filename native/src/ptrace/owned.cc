@@ -143,6 +143,62 @@ void deviceLater(Call& call, uint32_t type, uint32_t major, uint32_t minor) {
   call.then(own);
 }
 
+namespace {
+
+void symlinkNow(Call& call) {
+  long error = call.result();
+  if (error != -EPERM && error != -EXDEV && error != -EACCES && error != -EMLINK && error != -EOPNOTSUPP) return;
+  const Path& file = made[call.tracee.notes[kTicket] % kTickets];
+  const Path& name = made[(call.tracee.notes[kTicket] + 1) % kTickets];
+  struct statx info;
+  if (sys::statxat(AT_FDCWD, file.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &info) < 0) return;
+  char target[4096];
+  Path third(file);
+  if ((info.stx_mode & S_IFMT) == S_IFREG) {
+    const char* last = file.c_str();
+    for (const char* p = last; *p; p++)
+      if (*p == '/' && p[1]) last = p + 1;
+    third = parentOf(file);
+    third.add("/.l2s.").add(last).add(".").add(static_cast<int64_t>(call.state.tickets++));
+    if (sys::renameat(AT_FDCWD, file.c_str(), third.c_str()) < 0) return;
+    const char* own = third.c_str() + parentOf(third).size() + 1;
+    if (sys::symlinkat(own, AT_FDCWD, file.c_str()) < 0) return;
+  } else if ((info.stx_mode & S_IFMT) == S_IFLNK) {
+    // It has a third name already.
+    long size = sys::readlinkat(AT_FDCWD, file.c_str(), target, sizeof target - 1);
+    if (size <= 0) return;
+    target[size] = 0;
+    third = parentOf(file);
+    third.add("/").add(target);
+  } else {
+    return;
+  }
+  Path guest;
+  if (!call.state.view.show(third.c_str(), guest)) return;
+  call.setResult(sys::symlinkat(guest.c_str(), AT_FDCWD, name.c_str()));
+}
+
+}  // namespace
+
+void symlinkLater(Call& call, int from, int first, int to, int second) {
+  static Place place;
+  if (!made) made = static_cast<Path*>(reserve(kTickets * sizeof(Path)));
+  if (!made) return;
+  uint64_t ticket = call.state.tickets;
+  call.state.tickets += 2;
+  // The arguments may be of the host already.
+  Registers& now = call.registers;
+  Registers host = now;
+  now = call.tracee.saved;
+  bool known = call.resolveAt(from, now.argument(first), kNoFollow, place) == 0;
+  if (known) made[ticket % kTickets] = place.host;
+  known = known && call.resolveAt(to, now.argument(second), kNoFollow, place) == 0;
+  if (known) made[(ticket + 1) % kTickets] = place.host;
+  now = host;
+  call.tracee.notes[kTicket] = ticket;
+  if (known) call.then(symlinkNow);
+}
+
 void borrowFile(Call& call, const Place& place, bool writes) {
   if (!call.state.fakeIds || !call.privileged() || place.rule->hidden) return;
   constexpr int kRead = 4, kWrite = 2;

@@ -16,6 +16,9 @@ void ownLater(Call& call, const Place& place, bool opens);
 /// The same of a placeholder for a device node.
 void deviceLater(Call& call, uint32_t type, uint32_t major, uint32_t minor);
 
+/// When the kernel has refused a hard link, symbolic ones do its work: both names lead to the file, which gets a third one.
+void symlinkLater(Call& call, int from, int first, int to, int second);
+
 /// Where the mode of a file or a directory of the caller's keeps it from what root may do, it is changed until the call has been made.
 void borrowFile(Call& call, const Place& place, bool writes);
 void borrowAbove(Call& call, const Place& place);

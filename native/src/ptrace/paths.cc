@@ -286,6 +286,10 @@ Answer link(Call& call, unsigned form) {
     if (!answer.proceeds) return answer;
   }
   Answer answer = rewrite(call, to, second, kName | kWrites, &target);
+  if (answer.proceeds && call.state.fakesLinks) {
+    symlinkLater(call, from, first, to, second);
+    return answer;
+  }
   // A link of procfs leads elsewhere.
   if (!answer.proceeds || !source.rule || source.rule->proc || source.missing || !target.missing) return answer;
   return target.rule && source.rule != target.rule ? Answer::give(-EXDEV) : answer;

@@ -31,8 +31,8 @@ long canonical(const char* path, Path& to) {
 long glue(State& state, const Place& place, bool directory) {
   Path host = state.scratch;
   host.add("/glue").add(static_cast<int64_t>(state.tickets++));
-  long error = directory ? sys::mkdirat(AT_FDCWD, host.c_str(), 0755)
-                         : sys::mknodat(AT_FDCWD, host.c_str(), S_IFREG | 0644, 0);
+  long error =
+      directory ? sys::mkdirat(AT_FDCWD, host.c_str(), 0755) : sys::mknodat(AT_FDCWD, host.c_str(), S_IFREG | 0644, 0);
   return error < 0 ? error : state.view.add(place.guest.c_str(), host.c_str(), false);
 }
 
@@ -107,8 +107,7 @@ long Tracer::carryOut(Call& call) {
       break;
   }
   bool directory = typeAt(host.c_str()) == S_IFDIR;
-  if (long error = makePlace(call, target, directory, noFollow, place); error < 0)
-    return optional ? 0 : error;
+  if (long error = makePlace(call, target, directory, noFollow, place); error < 0) return optional ? 0 : error;
   if (step.flags & wire::kNoFollow && !(step.flags & wire::kCoverLink)) {
     char text[1];
     if (sys::readlinkat(AT_FDCWD, place.host.c_str(), text, sizeof text) >= 0) return -ELOOP;

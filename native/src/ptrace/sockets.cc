@@ -32,6 +32,48 @@ long shorten(State& state, const Path& host, bool makes, Path& shorter) {
   return shorter.size() < kPathRoom ? 0 : -ENAMETOOLONG;
 }
 
+constexpr uint16_t kInternet = 2, kInternet6 = 10;  // AF_INET, AF_INET6
+
+/// Another port in an internet address of the guest's own machine. 0, -errno, or 1 where nothing is to change.
+long mapPort(Call& call, uint64_t& at, uint64_t size, bool makes) {
+  struct {
+    uint16_t family;
+    uint8_t port[2], rest[60];
+  } address{};
+  if (call.state.portCount == 0 || size < 8 || size > sizeof address) return 1;
+  if (!call.read(at, &address, size)) return -EFAULT;
+  if (address.family != kInternet && address.family != kInternet6) return 1;
+  // The address is behind the port, or behind the flow label.
+  bool loopback = address.family == kInternet ? address.rest[0] == 127 : address.rest[4 + 15] == 1 && !address.rest[4];
+  if (!makes && !loopback) return 1;
+  for (unsigned i = 0; i < call.state.portCount; i++) {
+    const State::PortMap& map = call.state.ports[i];
+    if ((address.port[0] << 8 | address.port[1]) != map.guest) continue;
+    address.port[0] = static_cast<uint8_t>(map.host >> 8);
+    address.port[1] = static_cast<uint8_t>(map.host);
+    at = call.put(&address, size);
+    return at ? 0 : -EFAULT;
+  }
+  return 1;
+}
+
+/// The guest's port in the place of the host's.
+bool mapPortBack(Call& call, uint64_t at) {
+  uint16_t family;
+  uint8_t port[2];
+  if (call.state.portCount == 0 || !call.read(at, &family, sizeof family) || !call.read(at + 2, port, sizeof port))
+    return false;
+  if (family != kInternet && family != kInternet6) return false;
+  for (unsigned i = 0; i < call.state.portCount; i++) {
+    const State::PortMap& map = call.state.ports[i];
+    if ((port[0] << 8 | port[1]) != map.host) continue;
+    port[0] = static_cast<uint8_t>(map.guest >> 8);
+    port[1] = static_cast<uint8_t>(map.guest);
+    return call.write(at + 2, port, sizeof port);
+  }
+  return true;
+}
+
 /// Puts the host's name in the place of the address at an argument. 0 or -errno.
 long translate(Call& call, uint64_t& at, uint64_t& size, bool makes) {
   Address address{};
@@ -63,6 +105,7 @@ void translateBack(Call& call) {
   auto room = static_cast<uint32_t>(call.tracee.notes[2]);
   uint32_t size;
   Address address{};
+  if (mapPortBack(call, at)) return;
   if (!call.read(sizeAt, &size, sizeof size)) return;
   if (size <= sizeof address.local.sun_family || size > sizeof address.local || size > room) return;
   if (!call.read(at, &address.local, size)) return;
@@ -157,6 +200,11 @@ long translateMessage(Call& call, uint64_t at) {
 /// bind(2) and connect(2).
 Answer useAddress(Call& call, unsigned form) {
   uint64_t at = call.argument(1), size = call.argument(2);
+  if (long error = mapPort(call, at, size, form == kChange); error <= 0) {
+    if (error < 0) return Answer::give(error);
+    call.setArgument(1, at);
+    return Answer::proceed();
+  }
   if (long error = translate(call, at, size, form == kChange); error < 0)
     return Answer::give(error == -EEXIST ? -EADDRINUSE : error);
   if (at == call.argument(1)) return Answer::proceed();

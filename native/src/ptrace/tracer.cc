@@ -87,7 +87,21 @@ const wire::Step* tracingOf(const Plan& plan) {
   return nullptr;
 }
 
-/// s0 = list of the tree, the file of remembered owners, the scratch directory, the host name, the kernel release; a = wire::TraceFlag.
+/// `guest:host` and so on, with commas.
+void Tracer::takePorts(const char* text) {
+  while (*text && state_.portCount < State::kMostPorts) {
+    const char* colon = sys::find(text, ':');
+    const char* comma = sys::find(text, ',');
+    const char* end = comma ? comma : text + strlen(text);
+    uint32_t guest, host;
+    if (!colon || !sys::parseNumber(text, colon, &guest) || !sys::parseNumber(colon + 1, end, &host)) return;
+    state_.ports[state_.portCount++] = {static_cast<uint16_t>(guest), static_cast<uint16_t>(host)};
+    text = comma ? comma + 1 : end;
+  }
+}
+
+/// s0 = list of the tree, the file of remembered owners, the scratch directory, the host name, the kernel release, the ports that are
+/// mapped, the emulator with its options; a = wire::TraceFlag.
 long Tracer::begin(Context& context, const wire::Step& step) {
   const Plan& plan = state_.plan;
   const char* tree = plan.text(step.s0);
@@ -106,6 +120,10 @@ long Tracer::begin(Context& context, const wire::Step& step) {
   state_.scratch = Path(scratch);
   state_.hostname = sys::Text<65>(host);
   state_.release = sys::Text<65>(release);
+  const char* ports = Plan::next(release);
+  state_.emulator = Path(Plan::next(ports));
+  state_.fakesLinks = step.a & wire::kFakeLinks;
+  takePorts(ports);
   if (!state_.traces) {
     sayNewer(state_);
     state_.lacksLimits = lacksLimits();

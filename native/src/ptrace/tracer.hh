@@ -41,6 +41,7 @@ class Tracer {
  private:
   static constexpr int kWaitAll = 0x40000000;  // __WALL
   long seize(int tid);
+  void takePorts(const char* text);
   void take(int tid, int status);
   void handle(int tid, int status);
   void onGone(int tid, int status);

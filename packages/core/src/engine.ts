@@ -19,13 +19,15 @@ export const LOST = 'going on with the engine ptrace, which is slower, keeps no 
  * @throws UsageError for options of the other engine
  */
 export function chooseEngine(spec: ContainerSpec, host: HostFacts): EngineChoice {
-  const { engine, fakeId, kernelRelease } = spec;
-  const option = fakeId !== undefined ? '--fake-id' : kernelRelease !== undefined ? '--kernel-release' : undefined;
+  const { engine, fakeId } = spec;
+  const option = optionOfPtrace(spec);
   if (engine === 'namespaces' && option !== undefined) {
     throw new UsageError(`${option} needs the engine ptrace, and --engine=namespaces was asked for`, { option });
   }
   if (engine !== 'auto') return { engine };
-  if (option !== undefined && spec.shareHost.length === 0) return { engine: 'ptrace' };
+  // with what is shared it says only who the payload is
+  const needed = option !== undefined && (fakeId === undefined || spec.shareHost.length === 0);
+  if (needed) return { engine: 'ptrace' };
   // for a user of the host who is to stay that one
   if (keepsOwnIds(spec) && host.euid !== 0) return { engine: 'ptrace' };
   if (host.rootless !== undefined && host.userNamespaces === false)
@@ -33,6 +35,18 @@ export function chooseEngine(spec: ContainerSpec, host: HostFacts): EngineChoice
   if (host.rootless === undefined && host.rebootsHost === true)
     return { engine: 'ptrace', remark: `a reboot of a guest would be one of this host; ${LOST}` };
   return { engine: 'namespaces' };
+}
+
+/** An option that was given and that only this engine has. */
+function optionOfPtrace({ fakeId, kernelRelease, emulator, portMap, fakeLinks }: ContainerSpec): string | undefined {
+  const given: readonly (readonly [boolean, string])[] = [
+    [kernelRelease !== undefined, '--kernel-release'],
+    [emulator !== undefined, '--qemu'],
+    [portMap.length > 0, '--port-map'],
+    [fakeLinks, '--link2symlink'],
+    [fakeId !== undefined, '--fake-id'],
+  ];
+  return given.find(([is]) => is)?.[1];
 }
 
 /** The host as this engine has it: without cgroups of the container's own, and unknown to a service manager. */

@@ -5,7 +5,7 @@
 import type { DeviceRule } from './facts';
 import type { CgroupFile } from './resources/files';
 import type { RLIMITS } from './rlimits';
-import type { PortForward } from './spec';
+import type { PortForward, PortPair } from './spec';
 
 /** Namespaces a clone can make, by the names of namespaces(7). */
 export type Namespace = 'mnt' | 'pid' | 'uts' | 'ipc' | 'net' | 'user' | 'cgroup';
@@ -344,6 +344,12 @@ export type Step =
       readonly scratch: string;
       readonly hostname: string;
       readonly release?: string;
+      /** ports that the guest binds, and what they are on the host */
+      readonly ports?: readonly PortPair[];
+      /** a program of the host with its options, in which every program of the guest runs */
+      readonly emulator?: string;
+      /** a hard link that is refused becomes a symbolic one */
+      readonly fakeLinks?: boolean;
       readonly fakeIds: boolean;
       readonly boots: boolean;
       readonly accelerator?: 'none' | 'trace';

@@ -31,6 +31,8 @@ export interface BindMount {
   readonly readOnly: boolean;
   readonly recursive: boolean;
   readonly ids: BindIds;
+  /** a symbolic link at the destination is covered itself, instead of what it leads to */
+  readonly coverLink?: boolean;
   /** further flags of the mount */
   readonly flags?: readonly MountFlag[];
   /** what is not there is not bound: only for sources in the tree */
@@ -72,6 +74,12 @@ export type Engine = 'auto' | 'namespaces' | 'ptrace';
 export interface FakeId {
   readonly uid: number;
   readonly gid: number;
+}
+
+/** A port of the guest and the one that stands for it on the host. */
+export interface PortPair {
+  readonly guest: number;
+  readonly host: number;
 }
 
 /** What of the caller's a program of the tree can work on. */
@@ -205,6 +213,12 @@ export interface ContainerSpec {
   readonly fakeId?: FakeId;
   /** withShare() says what they stand for */
   readonly shareHost: readonly SharePart[];
+  /** a program of the host with its options, in which the guest's programs run */
+  readonly emulator?: string;
+  /** ports of the guest that are others on the host */
+  readonly portMap: readonly PortPair[];
+  /** a hard link that is refused becomes a symbolic one */
+  readonly fakeLinks: boolean;
   /** what uname(2) reports, with the engine ptrace */
   readonly kernelRelease?: string;
   readonly start: StartMode;

@@ -17,6 +17,7 @@ import type {
   OverlayMount,
   Ownership,
   PortForward,
+  PortPair,
   PrivateUsers,
   RequestedConsole,
   ResolvConf,
@@ -55,6 +56,8 @@ export interface Values {
   fakeId: FakeId;
   kernelRelease: string;
   shareHost: readonly SharePart[];
+  emulator: string;
+  portMap: readonly PortPair[];
   signal: number;
   console: RequestedConsole;
   sgr: string;
@@ -120,6 +123,8 @@ export const PARSERS: { readonly [K in ValueKind]: (text: string) => Values[K] }
   fakeId: engines.fakeId,
   kernelRelease: engines.kernelRelease,
   shareHost: engines.shareHost,
+  emulator: engines.emulator,
+  portMap: engines.portMap,
   user: names.user,
   userNames: names.userNames,
   shell(text) {

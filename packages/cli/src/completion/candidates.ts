@@ -70,6 +70,8 @@ export const CANDIDATES: { readonly [kind in ValueKind]: Candidates } = {
   engine: words('auto', 'namespaces', 'ptrace'),
   fakeId: from('nothing'),
   kernelRelease: from('nothing'),
+  emulator: from('files'),
+  portMap: from('nothing'),
   shareHost: words('all', 'home', 'cwd', 'tmp', 'users', 'network', 'timezone', 'display'),
   inaccessible: { from: 'tree' },
   pivotRoot: { from: 'tree' },

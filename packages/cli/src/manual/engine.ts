@@ -17,6 +17,15 @@ Programs of the tree work on the caller's own things: \`tsnspawn -D tree --share
 
 The command keeps the caller's own ids, for which the engine \`ptrace\` is taken by itself. With \`--fake-root\` or \`--engine=namespaces\` it is root of the tree, and what it makes is still the caller's.`,
 
+  qemu: `
+With the engine \`ptrace\`, every program of the container is run through this command of the host, as in \`--qemu=/usr/bin/qemu-aarch64-static\`: a static program, named by its absolute path, with options behind it. Without the option a program for another machine is run through *qemu-MACHINE-static* in */usr/bin*, where that is.`,
+
+  'port-map': `
+With the engine \`ptrace\`, whose network is the host's: a program that binds *PORT* gets *HOST*, and one that connects to *PORT* of its own machine, too. So a server that insists on port 80 runs without privileges.`,
+
+  link2symlink: `
+With the engine \`ptrace\`, for file systems and hosts that refuse hard links: the file gets a name that begins with *.l2s.*, and both names become symbolic links to it.`,
+
   'kernel-release': `
 With the engine \`ptrace\`, the release that uname(2) and */proc/sys/kernel/osrelease* show. For programs whose C library refuses the real one: "FATAL: kernel too old".`,
 } as const;

@@ -15,6 +15,7 @@ import type {
   LinkJournal,
   Ownership,
   PortForward,
+  PortPair,
   PrivateUsers,
   RequestedConsole,
   ResolvConf,
@@ -62,6 +63,9 @@ export interface Settings {
   fakeId?: FakeId;
   fakeRoot?: boolean;
   kernelRelease?: string;
+  emulator?: string;
+  portMap?: (readonly PortPair[])[];
+  fakeLinks?: boolean;
   shareHost?: (readonly SharePart[])[];
   register?: boolean | 'auto';
   slice?: string;

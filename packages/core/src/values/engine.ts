@@ -1,6 +1,6 @@
 // Values of the options about the engine.
 
-import type { Engine, FakeId, SharePart } from '../spec';
+import type { Engine, FakeId, PortPair, SharePart } from '../spec';
 import { oneOf, parseDecimal, Refusal } from './text';
 
 export function engine(text: string): Engine {
@@ -25,6 +25,24 @@ const PARTS: readonly SharePart[] = ['home', 'cwd', 'tmp', 'users', 'network', '
 export function shareHost(text: string): readonly SharePart[] {
   if (text === 'all') return PARTS;
   return text.split(',').map((part) => oneOf(part, PARTS));
+}
+
+/** An absolute path or a name, and options; there is no way to quote a blank. */
+export function emulator(text: string): string {
+  if (!/^[!-~]+( +[!-~]+)*$/.test(text)) throw new Refusal('not a command');
+  return text;
+}
+
+export function portMap(text: string): PortPair[] {
+  return text.split(',').map((pair) => {
+    const [guest, host, ...rest] = pair.split(':').map(parseDecimal);
+    if (!isPort(guest) || !isPort(host) || rest.length > 0) throw new Refusal(`${pair} is not PORT:HOST`);
+    return { guest, host };
+  });
+}
+
+function isPort(value: number | undefined): value is number {
+  return value !== undefined && value > 0 && value < 65536;
 }
 
 /** What fits into struct utsname. */

@@ -61,7 +61,10 @@ const BIND_IDS: { readonly [option: string]: BindIds } = {
 };
 
 export function bind(text: string, readOnly: boolean): BindMount {
-  const [first = '', second, options = '', ...rest] = splitColons(text);
+  const [first = '', place, options = '', ...rest] = splitColons(text);
+  // as PRoot has it: the link itself is meant
+  const link = place?.endsWith('!') === true;
+  const second = link ? place.slice(0, -1) : place;
   if (rest.length > 0) throw new Refusal('more than three fields', COLON_HINT);
   let recursive = true;
   let ids: BindIds = 'none';
@@ -72,7 +75,7 @@ export function bind(text: string, readOnly: boolean): BindMount {
       throw new Refusal(`unknown bind option ${option}`, 'known: rbind norbind idmap noidmap rootidmap owneridmap');
     }
   }
-  const common = { kind: 'bind', readOnly, recursive, ids } as const;
+  const common = { kind: 'bind', readOnly, recursive, ids, ...(link ? { coverLink: true } : {}) } as const;
   if (first === '') {
     if (second === undefined) throw new Refusal('the source is empty');
     return { ...common, source: 'temporary', destination: destination(second) };

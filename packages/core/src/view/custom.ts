@@ -78,7 +78,8 @@ function bindEntry(mount: BindMount, setting: Setting): Entry {
   }
   const source = absolute(from.path, setting.host.cwd);
   const path = mount.destination ?? sameAs(source, from.path, option);
-  return { kind: 'host', path, source, recursive, flags, ...shownOwners(mount, source, path, setting) };
+  const link = mount.coverLink === true ? { coverLink: true } : {};
+  return { kind: 'host', path, source, recursive, flags, ...link, ...shownOwners(mount, source, path, setting) };
 }
 
 /** How the owners of a bind's files show; nothing where they show as they are. */

@@ -137,6 +137,7 @@ enum TraceFlag {
   Boots = 1 << 1,
   BySeccomp = 1 << 2,
   MustSeccomp = 1 << 3,
+  FakeLinks = 1 << 4,
 }
 
 const PERSONALITIES = { 'x86-64': 0, x86: 8 } as const;
@@ -418,12 +419,21 @@ export function fieldsOf(
       r.a = step.value;
       return r;
     case 'trace':
-      r.s[0] = heap.list([step.tree, step.owners, step.scratch, step.hostname, step.release ?? '']);
+      r.s[0] = heap.list([
+        step.tree,
+        step.owners,
+        step.scratch,
+        step.hostname,
+        step.release ?? '',
+        (step.ports ?? []).map(({ guest, host }) => `${guest}:${host}`).join(','),
+        step.emulator ?? '',
+      ]);
       r.a =
         (step.fakeIds ? TraceFlag.FakeIds : 0) |
         (step.boots ? TraceFlag.Boots : 0) |
         (step.accelerator === 'none' ? 0 : TraceFlag.BySeccomp) |
-        (step.accelerator === 'trace' ? TraceFlag.MustSeccomp : 0);
+        (step.accelerator === 'trace' ? TraceFlag.MustSeccomp : 0) |
+        (step.fakeLinks ? TraceFlag.FakeLinks : 0);
       return r;
     case 'rule':
       r.s[0] = heap.text(step.source);
