@@ -32,10 +32,10 @@ struct State {
   View view;
   Tracees tracees;
   fakeroot::Owners owners;
-  bool fakeIds = true;      // the guest's users are not the kernel's
-  bool boots = false;       // the payload is an init, and believes that it is PID 1
-  bool traces = false;      // seccomp tells of the calls; else every call stops
-  bool fakesLinks = false;  // a hard link that is refused becomes a symbolic one
+  bool fakeIds = true;                            // the guest's users are not the kernel's
+  bool boots = false;                             // the payload is an init, and believes that it is PID 1
+  bool traces = false;                            // seccomp tells of the calls; else every call stops
+  bool fakesLinks = false;                        // a hard link that is refused becomes a symbolic one
   bool lacksLimits = false, lacksPlaces = false;  // of the kernel: old.hh
   bool lacksBirths = false;  // files do not tell when they were made: an inode number may come back
   /// Of the host, with its options: every program runs in it. Empty: only those of other machines do, in qemu.
