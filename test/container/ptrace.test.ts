@@ -58,6 +58,15 @@ it('users can be made and become', () => {
   assert.is(stderr, '');
 });
 
+it('a guest says when it is up: boot-check hears it, and names its init', () => {
+  const { user } = place();
+  const { status, stdout, stderr } = user.tsnspawn(['boot-check', '--engine=ptrace', '-D', user.tree('sysvinit')], {
+    timeout: 120,
+  });
+  assert.is(status, 0, stderr);
+  assert.match(stdout + stderr, /booted with init as PID 1 and was up after \d.*it has been shut down/);
+});
+
 it('--fake-id makes the payload somebody else', () => {
   assert.is(inside('id -u; id -g', ['--fake-id=8:12']).stdout, '8\n12\n');
   assert.is(inside('id -u', ['--fake-root']).stdout, '0\n');

@@ -157,12 +157,14 @@ async function within<T>(seconds: number, promise: Promise<T>, machine: Machine,
   }
 }
 
-/** Name of the guest's PID 1: the monitor's child that is the first process of a PID namespace. The others serve the guest. */
+/** Name of the guest's PID 1: the monitor's child that is the first process of a PID namespace, or that it traces. The others serve the
+ *  guest. */
 function initOf(machine: Machine): string {
   const { monitorPid } = machine;
   const children = readFileSync(`/proc/${monitorPid}/task/${monitorPid}/children`, 'latin1').trim().split(' ');
   const statuses = children.map((pid) => readFileSync(`/proc/${pid}/status`, 'latin1'));
-  const init = statuses.find((status) => /^NSpid:.*\s1$/m.test(status)) ?? '';
+  const isInit = new RegExp(`^(?:NSpid:.*\\s1|TracerPid:\\s${monitorPid})$`, 'm');
+  const init = statuses.find((status) => isInit.test(status)) ?? '';
   return /^Name:\s*(.*)$/m.exec(init)?.[1] ?? 'an unknown program';
 }
 
