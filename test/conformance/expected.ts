@@ -2,13 +2,15 @@
 
 import type { Accelerator } from './ways';
 
+type WayName = Accelerator | 'old';
+
 export interface Difference {
   /** the name of a case, or of all cases of a file */
   readonly promise: string;
   readonly lines: RegExp;
   readonly why: string;
   /** of these ways alone; default all */
-  readonly ways?: readonly Accelerator[];
+  readonly ways?: readonly WayName[];
 }
 
 const ALL = /./;
@@ -18,7 +20,7 @@ const EXPECTED: readonly Difference[] = [
     promise: 'escapes: a directory that another thread makes a link in time does not lead out',
     lines: /^ {2}reached: /,
     why: 'the kernel walks the path again after the engine has; the engine is no security boundary',
-    ways: ['none', 'trace'],
+    ways: ['none', 'trace', 'old'],
   },
   {
     promise: 'filters: the strict mode',
@@ -30,7 +32,7 @@ const EXPECTED: readonly Difference[] = [
     promise: 'filters: a filter that knows few calls sees those that were made',
     lines: ALL,
     why: 'a call that the engine answers itself is another by the time that filters see it',
-    ways: ['none'],
+    ways: ['none', 'old'],
   },
   {
     promise: 'ids: a process becomes a user for good',
@@ -65,10 +67,60 @@ const EXPECTED: readonly Difference[] = [
   { promise: 'ptrace: ', lines: ALL, why: 'a process has one tracer, and that is the engine' },
 ];
 
+/** What Linux 2.6.32 has not, and so neither a chroot there nor the engine; programs go on without. */
+const NEWER: readonly (readonly [promise: string, lines: RegExp])[] = [
+  ['dirfds: a descriptor stands for its file with an empty path', /link, "", |S_ISLNK|fchmod/],
+  ['dirfds: openat2 opens as openat does', ALL],
+  ['dirfds: openat2 in a root does not leave it', ALL],
+  ['dirfds: openat2 beneath refuses what leads out', ALL],
+  ['dirfds: openat2 without links, and without those of /proc', ALL],
+  ['dirfds: descriptors of paths are no more than that', /path/],
+  ['exec: execveat of a path, of a descriptor, and of a link', ALL],
+  ['exec: fexecve of a program and of a script', /argc > 1/],
+  ['filters: ', ALL],
+  ['links: a link can be kept from being followed', /O_PATH/],
+];
+
+const ON_OLD_KERNELS: readonly Difference[] = [
+  ...NEWER.map(([promise, lines]) => ({
+    promise,
+    lines,
+    why: 'Linux 2.6.32 does not have it',
+    ways: ['old'] as const,
+  })),
+  ...[
+    'exec: the auxiliary vector is the kernel’s',
+    'registers: time is told without a call, and by the old page of calls',
+  ].map((promise) => ({
+    promise: promise.replace('’', "'"),
+    lines: /AT_SYSINFO_EHDR/,
+    why: 'a C library would find the age of the kernel there',
+    ways: ['old'] as const,
+  })),
+  {
+    promise: 'exec: exec resets handlers and keeps what is ignored and blocked',
+    lines: /^ {2}blocked: /,
+    why: 'the loader ends in a trap, which unblocks its signal, and only Linux 3.11 lets the tracer block it again',
+    ways: ['old'],
+  },
+  ...[
+    'a stopped process stops, its parent is told, and it goes on',
+    'a process that is stopped from outside does nothing',
+    'SIGTSTP stops, unless there is a handler',
+  ].map((name) => ({
+    promise: `signals: ${name}`,
+    lines: /state ==|shared ==|stopped by/,
+    why: 'without PTRACE_LISTEN (Linux 3.4) who traces cannot leave a process stopped',
+    ways: ['old'] as const,
+  })),
+];
+
 /** What is not compared of a case. */
 export function differencesOf(name: string, way: string): RegExp[] {
-  return EXPECTED.filter(({ promise, ways }) => {
-    const about = promise.endsWith(': ') ? name.startsWith(promise) : name === promise;
-    return about && (ways === undefined || (ways as readonly string[]).includes(way));
-  }).map(({ lines }) => lines);
+  return [...EXPECTED, ...ON_OLD_KERNELS]
+    .filter(({ promise, ways }) => {
+      const about = promise.endsWith(': ') ? name.startsWith(promise) : name === promise;
+      return about && (ways === undefined || (ways as readonly string[]).includes(way));
+    })
+    .map(({ lines }) => lines);
 }

@@ -5,6 +5,7 @@ export {
   comparable,
   type EngineWay,
   engine,
+  onOldKernel,
   proot,
   type Results,
   reference,

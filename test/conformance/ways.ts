@@ -1,8 +1,9 @@
 // The ways to run the cases: in a real chroot, which says what is right, and by what is to do the same without privileges.
 
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { OldHost } from '../support/portable';
 import { giveTree, OrdinaryUser } from '../support/users';
 import { Place } from './place';
 
@@ -18,6 +19,8 @@ export interface Way {
 }
 
 const LIMIT = 150_000;
+/** Nobody has it. */
+const NOBODY = 64872;
 /** A run that ends early goes on behind the case that it ended in, so often. */
 const RUNS = 8;
 
@@ -57,16 +60,23 @@ cd "$TREE"
 eval "$BINDS"
 mkdir old
 pivot_root . old
-exec /conformance/cases --leave "$@"`;
+exec $SIM /conformance/cases --leave "$@"`;
 
-/** Root, in namespaces and with the tree as its root. */
-export function reference(home: string): Way {
+/** Root, in namespaces and with the tree as its root. `old`: on a kernel that answers as 2.6.32 does. */
+export function reference(home: string, old = false): Way {
   const place = new Place(home);
+  if (old) execFileSync('gcc', ['-O1', '-static', '-o', join(place.tree, 'k26sim'), 'test/support/k26sim.c']);
   const binds = place.binds.flatMap(([target, source, readOnly]) => [
     `mount --bind '${source}' '.${target}'`,
     ...(readOnly ? [`mount -o remount,bind,ro '.${target}'`] : []),
   ]);
-  const env = { ...process.env, ...place.environment, TREE: place.tree, BINDS: binds.join('\n') };
+  const env = {
+    ...process.env,
+    ...place.environment,
+    TREE: place.tree,
+    BINDS: binds.join('\n'),
+    SIM: old ? '/k26sim' : '',
+  };
   return {
     place,
     start: (args) => spawn('unshare', ['-mpf', '--kill-child', 'sh', '-c', REFERENCE, 'sh', ...args], { env }),
@@ -76,6 +86,13 @@ export function reference(home: string): Way {
 
 export type Accelerator = 'none' | 'trace';
 export const ACCELERATORS: readonly Accelerator[] = ['none', 'trace'];
+
+/** Options of the command for this place. */
+function wordsOf(place: Place): string[] {
+  const binds = place.binds.map(([target, source, readOnly]) => `--bind${readOnly ? '-ro' : ''}=${source}:${target}`);
+  const variables = Object.entries(place.environment).map(([name, value]) => `--setenv=${name}=${value}`);
+  return ['-q', '--engine=ptrace', '--pipe', '-D', place.tree, ...binds, ...variables];
+}
 
 /** What is needed to run other things there than the cases, too. */
 export interface EngineWay extends Way {
@@ -88,11 +105,8 @@ export interface EngineWay extends Way {
 /** An ordinary user without subordinate ids, and the ptrace engine. */
 export function engine(accelerator: Accelerator): EngineWay {
   const { user, place } = placeOfUser();
-  const binds = place.binds.map(([target, source, readOnly]) => `--bind${readOnly ? '-ro' : ''}=${source}:${target}`);
-  const variables = Object.entries(place.environment).map(([name, value]) => `--setenv=${name}=${value}`);
   const env = { TSNSPAWN_PTRACE_ACCEL: accelerator };
-  const words = ['-q', '--engine=ptrace', '--pipe', '-D', place.tree, ...binds, ...variables, '/conformance/cases'];
-  const command = [...user.command, ...words];
+  const command = [...user.command, ...wordsOf(place), '/conformance/cases'];
   return {
     place,
     uid: user.uid,
@@ -100,6 +114,20 @@ export function engine(accelerator: Accelerator): EngineWay {
     words: (args) => ['setpriv', ...become(user), ...command, ...args],
     start: (args) => spawnAs(user, [...command, ...args], env),
     close: () => user.remove(),
+  };
+}
+
+/** Nobody with an account, the portable archive, and a kernel that answers as 2.6.32 does, so that `none` is the one way. */
+export function onOldKernel(): Way {
+  const host = new OldHost(NOBODY);
+  const home = join(host.home, 'place');
+  const place = new Place(home);
+  giveTree(home, { uid: NOBODY, gid: NOBODY, first: undefined });
+  const words = [...wordsOf(place), '/conformance/cases'];
+  return {
+    place,
+    start: (args) => host.run([...words, ...args], { timeout: LIMIT / 1000 }),
+    close: () => {},
   };
 }
 
