@@ -12,8 +12,8 @@ import { sharedTree } from '../support/trees';
 const missing = needs('root', 'arch:x64', 'mirror', 'command:gcc', 'command:setpriv');
 const it = only(test, missing);
 
-/** Nobody has it. */
-const USER = 64872;
+/** Nobody has it, and no other test takes it: all its processes are those of these guests. */
+const USER = 64874;
 let known: { readonly host: OldHost; readonly debian: string } | undefined;
 function place(): { readonly host: OldHost; readonly debian: string } {
   if (known === undefined) {
