@@ -11,7 +11,6 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { packLicences } from './portable-licences.mjs';
 
-const started = process.cwd();
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const NAME = 'tsnspawn-portable';
@@ -41,11 +40,17 @@ exec "$here/lib/${LOADER}" --inhibit-cache --library-path "$here/lib" "$here/bin
 `;
 
 const { values, positionals } = parseArgs({
-  options: { node: { type: 'string', default: process.execPath }, suite: { type: 'string', default: 'trixie' } },
+  options: {
+    // what relative paths start from
+    from: { type: 'string', default: process.cwd() },
+    node: { type: 'string', default: process.execPath },
+    suite: { type: 'string', default: 'trixie' },
+  },
   allowPositionals: true,
 });
-const node = fs.realpathSync(resolve(started, values.node));
-const output = resolve(positionals[0] === undefined ? `build/${NAME}-x86_64.tar.xz` : join(started, positionals[0]));
+const node = fs.realpathSync(resolve(values.from, values.node));
+const output =
+  positionals[0] === undefined ? resolve(`build/${NAME}-x86_64.tar.xz`) : resolve(values.from, positionals[0]);
 /** What the command is made of, and what it looks for beside its addon. */
 const command = ['cli/bin', 'cli/dist', 'native/build']
   .flatMap((dir) => fs.readdirSync(join('packages', dir)).map((name) => join('packages', dir, name)))
