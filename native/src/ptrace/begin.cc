@@ -41,7 +41,10 @@ long becomeTracee(const Plan& plan) {
     auto load = [&] {
       return sys::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, reinterpret_cast<unsigned long>(&program));
     };
-    if (long error = load(); error < 0) return error;
+    long error = load();
+    // Root that lacks CAP_SYS_ADMIN, as that of most containers: set-id programs have no effect then.
+    if (error == -EACCES && (error = sys::prctl(PR_SET_NO_NEW_PRIVS, 1)) == 0) error = load();
+    if (error < 0) return error;
   }
   // From the directory of the host that the monitor is in to one of the guest.
   return sys::chdir("/");

@@ -20,4 +20,4 @@ export { probeTree, type TreeQuestions } from './probe/tree';
 export { probeWishes, REMEMBERED, type Wishes } from './probe/wishes';
 export { enterLeaf, enterScope, inScope, probePlace } from './scope';
 export { type SuperviseOptions, supervise } from './supervise';
-export { refusesIds, runAgainAsRoot, runsAgain } from './userns/again';
+export { namespaceRefusal, refusesIds, runAgainAsRoot, runsAgain } from './userns/again';

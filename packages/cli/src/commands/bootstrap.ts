@@ -14,7 +14,7 @@ import {
   VARIANTS,
   type Variant,
 } from '@tsnspawn/rootfs';
-import { probeHost, refusesIds, runAgainAsRoot } from '@tsnspawn/runtime';
+import { namespaceRefusal, probeHost, refusesIds, runAgainAsRoot } from '@tsnspawn/runtime';
 import { Command, Option } from 'clipanion';
 import { STDIO } from '../stdio';
 import { interruptible } from './interrupt';
@@ -105,6 +105,14 @@ export class BootstrapCommand extends Verb {
   #runAsRoot(): number | undefined {
     if (this.variant === 'busybox' || this.variant === 'host') return undefined;
     const { rootless } = probeHost();
+    const say = (words: string): void => {
+      if (!this.quiet) STDIO.err(`tsnspawn: ${words}\n`);
+    };
+    const refusal = namespaceRefusal();
+    if (refusal !== undefined) {
+      say(`${refusal}; scripts of packages are run by the engine ptrace, which is slower`);
+      return undefined;
+    }
     let reason = rootless?.size === 1 ? rootless.reason : undefined;
     if (rootless?.maps !== undefined && rootless.size > 1) {
       try {
@@ -114,8 +122,7 @@ export class BootstrapCommand extends Verb {
         reason = error.message;
       }
     }
-    if (reason !== undefined && !this.quiet)
-      STDIO.err(`tsnspawn: owners of files will be remembered only: ${reason}\n`);
+    if (reason !== undefined) say(`owners of files will be remembered only: ${reason}`);
     return undefined;
   }
 

@@ -1,8 +1,9 @@
 // This very command once more, as root of a user namespace: an ordinary user may change there what belongs to the subordinate ids.
 
-import { PermissionError, requirePrivileges, StepError, type UserMaps } from '@tsnspawn/core';
+import { PermissionError, requirePrivileges, StepError, type UserMaps, withOneId } from '@tsnspawn/core';
 import { nodeCommand, runInNamespace } from '@tsnspawn/native';
 import { probeHost } from '../probe/host';
+import { program } from '../probe/rootless';
 
 /** In the environment of the second run. */
 const MARK = 'TSNSPAWN_USERNS';
@@ -28,6 +29,24 @@ export function runAgainAsRoot(wanted?: UserMaps): number | undefined {
   requirePrivileges(host);
   const argv = [...nodeCommand(), ...process.argv.slice(1)];
   return runInNamespace(argv, { ...process.env, [MARK]: '1' }, maps);
+}
+
+/**
+ * Why the kernel gives an ordinary user no user namespace with the caller's own id in it, found by making one; undefined where it does, and
+ * for root.
+ */
+export function namespaceRefusal(): string | undefined {
+  const host = probeHost();
+  const nothing = program('true');
+  if (host.rootless?.maps === undefined || nothing === undefined) return undefined;
+  try {
+    requirePrivileges(host);
+    runInNamespace([nothing], {}, withOneId(host.rootless, '').maps ?? host.rootless.maps);
+    return undefined;
+  } catch (error) {
+    if (error instanceof StepError || error instanceof PermissionError) return error.message;
+    throw error;
+  }
 }
 
 /** Whether this is the second run: what it was started for is all that it does. */
