@@ -57,17 +57,20 @@ const command = ['cli/bin', 'cli/dist', 'native/build']
   .filter((file) => /\.(cjs|image|node)$|\/tsnspawn-\w+$/.test(file))
   .sort();
 
-if (process.arch !== 'x64') fail('only x86_64 has a portable archive');
 const stamp = `build/stamps/portable-${createHash('sha256').update(output).digest('hex').slice(0, 16)}`;
 const now = fingerprint([node, 'scripts/portable.mjs', 'scripts/portable-licences.mjs', ...command]);
 if (!fs.existsSync(output) || !fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== now) {
-  await make();
+  await make().catch((error) => {
+    console.error(`portable: ${error.message}`);
+    process.exit(1);
+  });
   fs.mkdirSync(dirname(stamp), { recursive: true });
   fs.writeFileSync(stamp, now);
 }
 console.log(output);
 
 async function make() {
+  if (process.arch !== 'x64') throw new Error('only x86_64 has a portable archive');
   const { libraryClosure, unpackOnly } = await import('@tsnspawn/rootfs');
   fs.mkdirSync('build', { recursive: true });
   const work = fs.mkdtempSync('build/portable-');
@@ -85,7 +88,7 @@ async function make() {
     fs.copyFileSync(node, join(top, 'bin/node'));
     const packed = join(debian, 'usr/lib/x86_64-linux-gnu');
     const { files, missing } = libraryClosure([node]);
-    for (const [library, needs] of missing) fail(`cannot find ${library}, which ${needs} needs`);
+    for (const [library, needs] of missing) throw new Error(`cannot find ${library}, which ${needs} needs`);
     for (const name of new Set([LOADER, ...BY_NAME, ...[...files].map((file) => basename(file))])) {
       const ours = join(packed, name);
       // what a distribution has Node linked to besides comes from this host
@@ -116,16 +119,11 @@ function archive(work) {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, OUTPUT: output },
   });
-  if (status !== 0) fail(`cannot write ${output}`);
+  if (status !== 0) throw new Error(`cannot write ${output}`);
 }
 
 function fingerprint(inputs) {
   const hash = createHash('sha256').update(values.suite);
   for (const file of inputs) hash.update(`${file}\0`).update(fs.readFileSync(file));
   return hash.digest('hex');
-}
-
-function fail(message) {
-  console.error(`portable: ${message}`);
-  process.exit(1);
 }
