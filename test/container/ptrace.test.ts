@@ -219,6 +219,18 @@ it('without user namespaces the engine is taken, and what is lost is told', () =
   assert.match(stderr, /engine ptrace, which is slower/);
 });
 
+it('without user namespaces a tree is made and boots, as npm start does it', () => {
+  const { user } = place();
+  const script = 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --reuid=0 "$@"';
+  const run = (...words: readonly string[]) =>
+    user.run(['unshare', '-Ur', 'sh', '-c', script, 'sh', ...user.command, ...words], { timeout: 200 });
+  const made = run('bootstrap', '--init=sysvinit', '--autologin', 'bookworm', 'made');
+  assert.is(made.status, 0, made.stderr);
+  const { status, stdout, stderr } = run('boot-check', '-D', 'made', '/sbin/init');
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /booted with init as PID 1 and was up/);
+});
+
 for (const accelerator of ['none', 'trace']) {
   it(`a sysvinit guest boots, reboots and powers off: ${accelerator}`, async () => {
     const { user } = place();

@@ -277,10 +277,9 @@ class Watch {
     char text[1000];
     sys::Received received = sys::receiveMessage(notifySocket_.get(), text, sizeof text, MSG_DONTWAIT);
     if (received.fd >= 0) sys::close(received.fd);
-    // Anyone in the guest can write there; only its PID 1 speaks for it. Without namespaces nobody can take the number of another,
-    // and who reaches the socket is one of the guest: it lies where the caller alone may look.
-    if (received.size > 0 && (context_.tracer || received.sender.pid == pid_))
-      sendEvent(wire::Event::kNotify, 0, 0, 0, text, static_cast<size_t>(received.size));
+    // Anyone in the guest can write there; only its PID 1 speaks for it.
+    bool first = context_.tracer ? context_.tracer->speaksForFirst(received.sender.pid) : received.sender.pid == pid_;
+    if (received.size > 0 && first) sendEvent(wire::Event::kNotify, 0, 0, 0, text, static_cast<size_t>(received.size));
   }
 
   void readCommand() {

@@ -50,6 +50,7 @@ struct State {
   Path scratch;               // a directory of the host that goes with the guest
   sys::Text<65> hostname, domain, release;
   Going going = Going::kNot;
+  int spokesman = 0;          // a process that has last said something in the name of the first one
   bool guestFilters = false;  // the guest has loaded filters of its own
   uint64_t tickets = 0;       // numbers files in the scratch directory
 };

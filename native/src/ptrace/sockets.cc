@@ -175,7 +175,10 @@ long translateMessage(Call& call, uint64_t at) {
         memcpy(&sent, header + 1, sizeof sent);
         sent.uid = call.state.uid;
         sent.gid = call.state.gid;
-        if (sent.pid == 1) sent.pid = call.state.view.first();
+        // Root may speak for another process. The kernel does not let it here, so it is remembered.
+        bool first = sent.pid == 1 || sent.pid == call.state.view.first();
+        if (first && call.privileged()) call.state.spokesman = call.tracee.process;
+        sent.pid = call.tracee.process;
         memcpy(header + 1, &sent, sizeof sent);
         ids = true;
       }

@@ -37,6 +37,8 @@ class Tracer {
   /// Ends every process of the guest.
   void killAll();
   const Ended& ended() const { return ended_; }
+  /// Whether a message of this process is one of the guest's first.
+  bool speaksForFirst(int process) const { return process == state_.view.first() || process == state_.spokesman; }
 
  private:
   static constexpr int kWaitAll = 0x40000000;  // __WALL

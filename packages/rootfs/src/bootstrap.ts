@@ -3,7 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import * as fs from 'node:fs';
 import { requirePrivileges } from '@tsnspawn/core';
-import { probeHost } from '@tsnspawn/runtime';
+import { diagnose, probeHost } from '@tsnspawn/runtime';
 import { type BootstrapOptions, type Context, INITS, VARIANTS, type Variant } from './context';
 import { makeDebianTree } from './debian';
 import { BootstrapError, errorCode, reasonOf, writeFailure } from './errors';
@@ -22,7 +22,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
   const variant = options.variant ?? 'system';
   checkOptions(options, variant);
   // Packages bring scripts, which run in a guest.
-  if (hasPackages(variant)) requirePrivileges(probeHost());
+  if (hasPackages(variant)) await requireGuests();
   const stop = new AbortController();
   // Every download listens to it.
   setMaxListeners(0, stop.signal);
@@ -63,6 +63,13 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     process.umask(umask);
     await transport?.close();
   }
+}
+
+/** Where the caller can have no namespaces the guest is traced, if that is possible. */
+async function requireGuests(): Promise<void> {
+  const host = probeHost();
+  if (host.rootless === undefined || host.userNamespaces !== false) return;
+  if ((await diagnose(undefined)).mode === 'none') requirePrivileges(host);
 }
 
 function checkOptions(options: BootstrapOptions, variant: Variant): void {

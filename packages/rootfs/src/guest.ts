@@ -1,7 +1,7 @@
 // How a program is run inside a tree that is being made. One narrow function type, so that tests and other front ends can put
 // their own in; the default starts this project's launcher as a child process.
 import { spawn } from 'node:child_process';
-import { nodeCommand } from '@tsnspawn/runtime';
+import { diagnose, nodeCommand } from '@tsnspawn/runtime';
 import createDebug from 'debug';
 import { BootstrapError, reasonOf } from './errors';
 
@@ -34,14 +34,16 @@ export type GuestRunner = (tree: string, argv: readonly string[], options?: Gues
 
 /** A runner that starts the launcher whose script is given, with the same Node as this process. */
 export function launcherRunner(launcher: string): GuestRunner {
-  return (tree, argv, options = {}) => {
+  let traced: Promise<boolean> | undefined;
+  return async (tree, argv, options = {}) => {
     const [program, ...words] = nodeCommand();
-    return runChild(program, [...words, launcher, ...launcherArguments(tree, argv, options)], options);
+    traced ??= diagnose(undefined).then(({ mode }) => mode === 'ptrace');
+    return runChild(program, [...words, launcher, ...launcherArguments(tree, argv, options, await traced)], options);
   };
 }
 
 /** The options that make the launcher a plain executor: no console of its own, nothing of the host's settings copied in. */
-function launcherArguments(tree: string, argv: readonly string[], options: GuestOptions): string[] {
+function launcherArguments(tree: string, argv: readonly string[], options: GuestOptions, traced: boolean): string[] {
   return [
     '-q',
     '-D',
@@ -53,7 +55,8 @@ function launcherArguments(tree: string, argv: readonly string[], options: Guest
     '--resolv-conf=off',
     '--timezone=off',
     '--link-journal=no',
-    ...(options.network === true ? [] : ['--private-network']),
+    // without namespaces there is no network but the host's
+    ...(traced ? ['--engine=ptrace'] : options.network === true ? [] : ['--private-network']),
     ...(options.suppressSync === true ? ['--suppress-sync=yes'] : []),
     ...Object.entries(options.binds ?? {}).map(([from, to]) => `--bind-ro=${from}:${to}`),
     ...Object.entries(options.env ?? {}).flatMap(([name, value]) => ['-E', `${name}=${value}`]),

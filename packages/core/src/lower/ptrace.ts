@@ -119,7 +119,7 @@ function withFakeId(view: ContainerView, fakeId: FakeId | undefined): ContainerV
   const account = fakeId && { ...fakeId, home: '/', shell: '', groups: [] };
   return {
     ...rest,
-    privileges: { ...privileges, filters: [] },
+    privileges: { ...privileges, filters: privileges.filters.filter(({ filter }) => filter === 'suppress-sync') },
     payload: account === undefined ? payload : { ...payload, user: String(account.uid), account },
     procReadOnly: false,
   };
