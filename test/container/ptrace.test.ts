@@ -224,9 +224,9 @@ it('without user namespaces a tree is made and boots, as npm start does it', () 
   const script = 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --reuid=0 "$@"';
   const run = (...words: readonly string[]) =>
     user.run(['unshare', '-Ur', 'sh', '-c', script, 'sh', ...user.command, ...words], { timeout: 200 });
-  const made = run('bootstrap', '--init=sysvinit', '--autologin', 'bookworm', 'made');
+  const made = run('bootstrap', '--init=sysvinit', '--autologin', 'bookworm', 'fresh');
   assert.is(made.status, 0, made.stderr);
-  const { status, stdout, stderr } = run('boot-check', '-D', 'made', '/sbin/init');
+  const { status, stdout, stderr } = run('boot-check', '-D', 'fresh', '/sbin/init');
   assert.is(status, 0, stderr);
   assert.match(stdout, /booted with init as PID 1 and was up/);
 });
