@@ -88,18 +88,8 @@ it('a tree in use is neither removed nor exported', async () => {
   );
 });
 
-it('where there are no user namespaces a bootstrap says so, and own files are exported and removed without', () => {
+it('where there are no user namespaces own files are exported and removed without', () => {
   const host = withUsers('echo 0 >/proc/sys/user/max_user_namespaces');
-  for (const maker of [mapped(), single()]) {
-    const cwd = place(maker);
-    const { status, stderr } = maker.tsnspawn(['bootstrap', '-q', 'bookworm', 'tree'], { cwd, host });
-    assert.is(status, 1);
-    assert.match(stderr, /^tsnspawn: .*user namespaces.*\nhint: .*max_user_namespaces/);
-    assert.equal(readdirSync(cwd), []);
-  }
-  const few = withUsers('echo 0 >/proc/sys/user/max_mnt_namespaces');
-  const { stderr } = mapped().tsnspawn(['bootstrap', '-q', 'bookworm', 'tree'], { cwd: place(mapped()), host: few });
-  assert.match(stderr, /^tsnspawn: cannot make the namespaces .*\nhint: user\.max_mnt_namespaces is 0: /);
   const cwd = place(single());
   const run = (...args: string[]) => single().tsnspawn(args, { cwd, host, ...SECONDS });
   assert.equal(run('bootstrap', '-q', '--variant=host', 'host', 'tree').stderr, '');

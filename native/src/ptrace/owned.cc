@@ -77,7 +77,7 @@ class Opened {
   Opened(State& state, const struct statx& info, Path path, uint32_t bits) : path_(path), mode_(info.stx_mode & 07777) {
     uint32_t type = info.stx_mode & S_IFMT;
     bool can = type == S_IFREG || type == S_IFDIR;
-    changed_ = can && (mode_ & bits) != bits && info.stx_uid == state.uid && state.uid != 0;
+    changed_ = can && (mode_ & bits) != bits && info.stx_uid == state.uid;
     if (changed_) changed_ = sys::chmodat(AT_FDCWD, path_.c_str(), mode_ | bits) == 0;
   }
   Opened(const Opened&) = delete;
