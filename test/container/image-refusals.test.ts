@@ -195,7 +195,7 @@ esac`;
 
 /** The same /dev, with a /dev/mapper that such stand-ins can fill. */
 function withMapper(bin: string, command: string): string {
-  const inside = `d=$(mktemp -d); mkdir $d/mapper; touch $d/mapper/control; for n in /dev/*; do [ -d $n ] || [ -h $n ] || { touch $d/\${n#/dev/}; mount --bind $n $d/\${n#/dev/}; }; done
+  const inside = `d=$(mktemp -d -p ${bin}); mkdir $d/mapper; touch $d/mapper/control; for n in /dev/*; do [ -d $n ] || [ -h $n ] || { touch $d/\${n#/dev/}; mount --bind $n $d/\${n#/dev/}; }; done
 for n in pts shm; do mkdir $d/$n; mount --rbind /dev/$n $d/$n; done; mount --rbind $d /dev; rmdir $d 2>/dev/null; PATH=${bin}:$PATH; ${command}`;
   return `exec unshare -m sh -c ${quoted(inside)}`;
 }
