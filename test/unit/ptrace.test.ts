@@ -120,4 +120,10 @@ test('options of one engine are refused with the other', () => {
   assert.throws(() => chooseEngine(spec('--engine=namespaces', '--fake-root'), user()), /needs the engine ptrace/);
 });
 
+test('what takes a network of its own is refused by the option that asked for it', () => {
+  for (const option of ['--network-veth', '--private-network']) {
+    assert.throws(() => planOf([option, 'true']), new RegExp(`^${option}: the engine ptrace cannot`));
+  }
+});
+
 test.run();

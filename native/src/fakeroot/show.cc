@@ -1,18 +1,12 @@
 // stat(2) and its like: what the kernel says, with the remembered owner in it. Where none is remembered the kernel answers itself.
-#include <asm/stat.h>
-
 #include "fakeroot/call.hh"
+#include "sys/stat.hh"
 
 namespace fakeroot {
 
 namespace {
 
 constexpr uint32_t kTypeMask = 0170000;
-
-/// As the kernel packs device numbers for struct stat.
-uint64_t deviceNumber(uint32_t major, uint32_t minor) {
-  return (minor & 0xff) | static_cast<uint64_t>(major) << 8 | static_cast<uint64_t>(minor & ~0xffu) << 12;
-}
 
 /// struct stat64 of 32-bit programs on x86, where eight bytes are aligned to four.
 struct [[gnu::packed]] CompatStat {
@@ -28,36 +22,15 @@ struct [[gnu::packed]] CompatStat {
 };
 static_assert(sizeof(CompatStat) == 96);
 
-struct stat nativeStat(const struct statx& info) {
-  struct stat to {};
-  to.st_dev = deviceNumber(info.stx_dev_major, info.stx_dev_minor);
-  to.st_ino = info.stx_ino;
-  to.st_nlink = info.stx_nlink;
-  to.st_mode = info.stx_mode;
-  to.st_uid = info.stx_uid;
-  to.st_gid = info.stx_gid;
-  to.st_rdev = deviceNumber(info.stx_rdev_major, info.stx_rdev_minor);
-  to.st_size = static_cast<long>(info.stx_size);
-  to.st_blksize = static_cast<decltype(to.st_blksize)>(info.stx_blksize);
-  to.st_blocks = static_cast<long>(info.stx_blocks);
-  to.st_atime = static_cast<decltype(to.st_atime)>(info.stx_atime.tv_sec);
-  to.st_atime_nsec = info.stx_atime.tv_nsec;
-  to.st_mtime = static_cast<decltype(to.st_mtime)>(info.stx_mtime.tv_sec);
-  to.st_mtime_nsec = info.stx_mtime.tv_nsec;
-  to.st_ctime = static_cast<decltype(to.st_ctime)>(info.stx_ctime.tv_sec);
-  to.st_ctime_nsec = info.stx_ctime.tv_nsec;
-  return to;
-}
-
 CompatStat compatStat(const struct statx& info) {
   CompatStat to{};
-  to.device = deviceNumber(info.stx_dev_major, info.stx_dev_minor);
+  to.device = sys::deviceNumber(info.stx_dev_major, info.stx_dev_minor);
   to.shortInode = static_cast<uint32_t>(info.stx_ino);
   to.mode = info.stx_mode;
   to.links = info.stx_nlink;
   to.uid = info.stx_uid;
   to.gid = info.stx_gid;
-  to.node = deviceNumber(info.stx_rdev_major, info.stx_rdev_minor);
+  to.node = sys::deviceNumber(info.stx_rdev_major, info.stx_rdev_minor);
   to.size = static_cast<int64_t>(info.stx_size);
   to.blockSize = info.stx_blksize;
   to.blocks = info.stx_blocks;
@@ -131,7 +104,7 @@ Answer showFile(Call& call, unsigned form) {
     const CompatStat stat = compatStat(info);
     written = call.write(arguments.to, &stat, sizeof stat);
   } else {
-    const struct stat stat = nativeStat(info);
+    const struct stat stat = sys::nativeStat(info);
     written = call.write(arguments.to, &stat, sizeof stat);
   }
   return written ? Answer::give(0) : Answer::proceed();

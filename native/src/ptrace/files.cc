@@ -1,41 +1,14 @@
 // stat(2), chown(2), chmod(2) and their like: what the fake users of the guest own is not what the kernel knows.
-#include <asm/stat.h>
-
 #include "ptrace/owned.hh"
 #include "ptrace/procfs.hh"
 #include "ptrace/table.hh"
+#include "sys/stat.hh"
 
 namespace ptrace {
 
 namespace {
 
 constexpr uint32_t kSetUid = 04000, kSetGid = 02000, kGroupExecutes = 010;
-
-/// As the kernel packs device numbers for struct stat.
-uint64_t deviceNumber(uint32_t major, uint32_t minor) {
-  return (minor & 0xff) | static_cast<uint64_t>(major) << 8 | static_cast<uint64_t>(minor & ~0xffu) << 12;
-}
-
-struct stat plainStat(const struct statx& info) {
-  struct stat to {};
-  to.st_dev = deviceNumber(info.stx_dev_major, info.stx_dev_minor);
-  to.st_ino = info.stx_ino;
-  to.st_nlink = info.stx_nlink;
-  to.st_mode = info.stx_mode;
-  to.st_uid = info.stx_uid;
-  to.st_gid = info.stx_gid;
-  to.st_rdev = deviceNumber(info.stx_rdev_major, info.stx_rdev_minor);
-  to.st_size = static_cast<long>(info.stx_size);
-  to.st_blksize = static_cast<decltype(to.st_blksize)>(info.stx_blksize);
-  to.st_blocks = static_cast<long>(info.stx_blocks);
-  to.st_atime = static_cast<decltype(to.st_atime)>(info.stx_atime.tv_sec);
-  to.st_atime_nsec = info.stx_atime.tv_nsec;
-  to.st_mtime = static_cast<decltype(to.st_mtime)>(info.stx_mtime.tv_sec);
-  to.st_mtime_nsec = info.stx_mtime.tv_nsec;
-  to.st_ctime = static_cast<decltype(to.st_ctime)>(info.stx_ctime.tv_sec);
-  to.st_ctime_nsec = info.stx_ctime.tv_nsec;
-  return to;
-}
 
 /// A file that a call is about, by a path of the host.
 struct Target {
@@ -174,7 +147,7 @@ Answer showFile(Call& call, unsigned form) {
   if (form == kExtended) {
     written = call.write(arguments.to, &info, sizeof info);
   } else {
-    struct stat plain = plainStat(info);
+    struct stat plain = sys::nativeStat(info);
     written = call.write(arguments.to, &plain, sizeof plain);
   }
   return Answer::give(written ? 0 : -EFAULT);

@@ -5,7 +5,7 @@ import { lowerCgroup } from './lower/cgroup';
 import { lowerEntries, type RunVariables } from './lower/filesystem';
 import { lowerNetwork } from './lower/network';
 import { lowerRoot, ROOT } from './lower/root';
-import { lowerLimits, lowerTail } from './lower/tail';
+import { lowerLimits, lowerMonitor, lowerTail } from './lower/tail';
 import { lowerUsers, RANGE_LOCK } from './lower/users';
 import type { LaunchPlan, Namespace, Step } from './plan';
 import type { ContainerView } from './view/model';
@@ -125,13 +125,6 @@ export function lower(view: ContainerView, host: HostFacts, run: RunVariables): 
     host: users?.host ?? [...network.host, ...register(view, uuid)],
     inner: inner.map((step) => labelled(step, view.apiLabel)),
     late: users === undefined ? [] : [...users.late, ...limits, ...register(view, uuid)],
-    monitor: {
-      console: view.console,
-      ...(view.background === undefined ? {} : { background: view.background }),
-      killSignal: view.signals.shutdown,
-      keySignals: { powerOff: view.signals.powerOff, reboot: view.signals.reboot },
-      restart: view.restart,
-      notifyReady: view.notifyReady,
-    },
+    monitor: lowerMonitor(view),
   };
 }

@@ -10,7 +10,7 @@ import type { ContainerView, Entry } from '../view/model';
 import { dashed } from '../view/names';
 import { storeBeside } from '../view/users';
 import { lowerEntry, onlyTrue, type RunVariables } from './filesystem';
-import { lowerLimits, lowerTail } from './tail';
+import { lowerLimits, lowerMonitor, lowerTail } from './tail';
 
 /** Which of the ways to hear of a call is taken; without it the fastest that there is. */
 export type Accelerator = 'none' | 'trace';
@@ -90,14 +90,7 @@ export function lowerPtrace(
       ),
     ],
     late: [],
-    monitor: {
-      console: view.console,
-      ...(view.background === undefined ? {} : { background: view.background }),
-      killSignal: view.signals.shutdown,
-      keySignals: { powerOff: view.signals.powerOff, reboot: view.signals.reboot },
-      restart: view.restart,
-      notifyReady: view.notifyReady,
-    },
+    monitor: lowerMonitor(view),
   };
 }
 
@@ -212,7 +205,11 @@ function requireTraceable({ root, network }: ContainerView, spec: ContainerSpec)
     [spec.volatile !== 'no', '--volatile', 'keep changes apart'],
     [root.pivot !== undefined, '--pivot-root', 'mount file systems'],
     [spec.mounts.some(({ kind }) => kind === 'overlay'), '--overlay', 'lay directories over each other'],
-    [network.namespace !== 'host', '--private-network', 'give a network of its own'],
+    [
+      network.namespace !== 'host',
+      spec.network.veth ? '--network-veth' : '--private-network',
+      'give a network of its own',
+    ],
     [network.ports.length > 0, '--port', 'give a network of its own'],
     [spec.users.mode !== 'no' && !isWherePossible(spec), '--private-users', 'give user namespaces'],
     [spec.properties.length > 0, '--property', 'limit the whole container'],

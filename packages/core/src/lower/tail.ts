@@ -1,6 +1,6 @@
 // The tail of a launch: session, limits, user, privileges, exec. The same for a new guest and for an exec into a running one.
 
-import type { Step } from '../plan';
+import type { MonitorPlan, Step } from '../plan';
 import type { ContainerView } from '../view/model';
 
 /**
@@ -55,4 +55,16 @@ export function lowerLimits(view: ContainerView): Step[] {
     ...view.limits.map((limit): Step => ({ op: 'rlimit', ...limit })),
     ...(view.oomScoreAdjust === undefined ? [] : [{ op: 'oomScoreAdjust', value: view.oomScoreAdjust } as const]),
   ];
+}
+
+/** What the monitor does while the guest runs: the same in both engines. */
+export function lowerMonitor(view: ContainerView): MonitorPlan {
+  return {
+    console: view.console,
+    ...(view.background === undefined ? {} : { background: view.background }),
+    killSignal: view.signals.shutdown,
+    keySignals: { powerOff: view.signals.powerOff, reboot: view.signals.reboot },
+    restart: view.restart,
+    notifyReady: view.notifyReady,
+  };
 }
