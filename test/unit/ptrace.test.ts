@@ -3,7 +3,7 @@
 import { chooseEngine, type LaunchPlan, lowerPtrace, type Step, withShare } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { host, loneUser, RUN, spec, stepsOf, tree, user, viewOf } from './fixtures';
+import { host, loneUser, network, RUN, spec, stepsOf, tree, user, viewOf } from './fixtures';
 
 const OPTIONS = { root: false, temporary: '/tmp', caller: { uid: 1000, gid: 1000 } };
 
@@ -122,7 +122,11 @@ test('options of one engine are refused with the other', () => {
 
 test('what takes a network of its own is refused by the option that asked for it', () => {
   for (const option of ['--network-veth', '--private-network']) {
-    assert.throws(() => planOf([option, 'true']), new RegExp(`^${option}: the engine ptrace cannot`));
+    const view = viewOf([option], host({ network: network() }), tree());
+    assert.throws(
+      () => lowerPtrace(view, spec(option), RUN, OPTIONS),
+      (error: Error) => error.message.startsWith(`${option}: the engine ptrace cannot`),
+    );
   }
 });
 
