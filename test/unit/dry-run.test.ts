@@ -115,6 +115,12 @@ test('an ordinary user launches where there are user namespaces, and not where t
   assert.match(err, /^tsnspawn: without root a container needs user namespaces.*\nhint: .*sudo tsnspawn/);
 });
 
+test('what the engine ptrace cannot do is refused before anything is found missing for it', async () => {
+  const { status, err } = await command(['--engine=ptrace', '--network-veth', 'true'], user(HERE));
+  assert.is(status, 1);
+  assert.match(err, /^tsnspawn: --network-veth: the engine ptrace cannot give a network of its own\n/);
+});
+
 test('where there are no user namespaces an ordinary user gets the engine ptrace, and is told what is lost', async () => {
   const none = user({ ...HERE, userNamespaces: false });
   const { status, err, plan } = await command(['-q', 'true'], none);

@@ -1,6 +1,6 @@
 // The plan of the ptrace engine: rules in place of mounts, and what it refuses.
 
-import { chooseEngine, type LaunchPlan, lowerPtrace, type Step, withShare } from '@tsnspawn/core';
+import { chooseEngine, type LaunchPlan, lowerPtrace, requireTraceable, type Step, withShare } from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { host, loneUser, network, RUN, spec, stepsOf, tree, user, viewOf } from './fixtures';
@@ -128,6 +128,29 @@ test('what takes a network of its own is refused by the option that asked for it
       (error: Error) => error.message.startsWith(`${option}: the engine ptrace cannot`),
     );
   }
+});
+
+test('a file system in memory has no size where a directory stands for it', () => {
+  assert.throws(() => requireTraceable(spec('--tmpfs=/x:mode=0700,size=1M')), /--tmpfs: the engine ptrace cannot/);
+  assert.throws(() => requireTraceable(spec('--tmpfs=/x:noexec')), /--tmpfs: the engine ptrace cannot/);
+  requireTraceable(spec('--tmpfs=/x:mode=0700,ro'));
+});
+
+test('binds are shown with their owners and all that is mounted below them', () => {
+  for (const option of ['norbind', 'idmap'])
+    assert.throws(() => requireTraceable(spec(`--bind=/a:/b:${option}`)), /--bind: the engine ptrace cannot/, option);
+});
+
+test('nothing is put into the root of the host', () => {
+  const plan = (...words: string[]) =>
+    lowerPtrace(viewOf(words, loneUser(), tree({ path: '/' })), spec(...words), RUN, OPTIONS);
+  for (const asked of ['--set-credential=a:b', '--resolv-conf=copy-host', '--timezone=delete'])
+    assert.throws(
+      () => plan('--engine=ptrace', '-Mhost', asked, 'true'),
+      /the engine ptrace cannot put it into/,
+      asked,
+    );
+  plan('--engine=ptrace', '-Mhost', '--resolv-conf=off', 'true');
 });
 
 test.run();

@@ -21,6 +21,7 @@ import {
   type RunVariables,
   refuseConflicts,
   requirePrivileges,
+  requireTraceable,
   type TreeFacts,
   type TsnspawnError,
   view,
@@ -231,6 +232,8 @@ export function prepare(
   if (remark !== undefined) warn(remark);
   const usual = engine === 'ptrace' ? withoutNamespaces(probed) : probed;
   const { image, directory = '.' } = withPlace(spec);
+  // first of all: nobody is to install what would be of no use
+  if (engine === 'ptrace') requireTraceable({ ...spec, ...(image === undefined ? {} : { image }) });
   // a look into an image takes a mount
   if (engine === 'namespaces' && (!onlyLook || image !== undefined)) requirePrivileges(usual);
   if (image !== undefined && usual.rootless !== undefined) {

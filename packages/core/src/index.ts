@@ -12,6 +12,7 @@ export * from './image';
 export { lower } from './lower';
 export type { RunVariables } from './lower/filesystem';
 export { type Accelerator, lowerPtrace } from './lower/ptrace';
+export { requireTraceable } from './lower/traceable';
 export { RANGE_LOCK } from './lower/users';
 export * from './mountinfo';
 export { nearest } from './nearest';

@@ -4,7 +4,7 @@ export const ENGINE_MANUAL = {
   engine: `
 What keeps the container apart. \`namespaces\`: those of the kernel. \`ptrace\`: none of them; every system call of the container that names a file, a user or a process is looked at and answered by the monitor, so that the tree seems to be the root and the caller seems to be root in it. This needs no privilege at all and works where user namespaces are switched off and in containers of others, but calls take longer, and it is no security boundary: a program that means to get out of the tree does. \`auto\`, the default: \`namespaces\` where the kernel gives them, else \`ptrace\`, with a line that says so.
 
-What \`ptrace\` cannot do, such as \`--private-network\`, \`--overlay\`, \`--ephemeral\`, \`--property\` and images, is refused when it is asked for.`,
+What \`ptrace\` cannot do, such as \`--private-network\`, \`--overlay\`, \`--ephemeral\`, \`--property\`, \`--capability\`, a size of a \`--tmpfs\` and images, is refused when it is asked for.`,
 
   'fake-id': `
 With the engine \`ptrace\`, the user and the group that the command believes to have: *UID:GID*, or *UID* for both. Without it the command is root, or the user of \`--user\`. What a fake user may do to files is what the caller may.`,

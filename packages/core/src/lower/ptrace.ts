@@ -1,7 +1,6 @@
 // lower(): view → plan for the ptrace engine. There is nothing to mount: what stands at a path of the guest is a rule of the tracer,
 // and what has to be made there the guest's first process makes itself, through these rules.
 
-import { UnsupportedError } from '../errors';
 import { isUnder } from '../paths';
 import type { LaunchPlan, Stands, Step } from '../plan';
 import { keepsOwnIds } from '../share';
@@ -11,6 +10,7 @@ import { dashed } from '../view/names';
 import { storeBeside } from '../view/users';
 import { lowerEntry, onlyTrue, type RunVariables } from './filesystem';
 import { lowerLimits, lowerMonitor, lowerTail } from './tail';
+import { cannot, requireNothingInside, requireTraceable } from './traceable';
 
 /** Which of the ways to hear of a call is taken; without it the fastest that there is. */
 export type Accelerator = 'none' | 'trace';
@@ -47,11 +47,12 @@ export function lowerPtrace(
   run: RunVariables,
   options: TraceOptions,
 ): LaunchPlan {
-  requireTraceable(view, spec);
+  requireTraceable(spec);
   const uuid = dashed(view.uuid ?? run.uuid);
   // short: names of sockets are no longer than 107 characters
   const scratch = `${options.temporary}/.tsn-${run.pid}`;
   const tree = treeOf(view);
+  if (tree === '/') requireNothingInside(spec);
   const own = keepsOwnIds(spec) && !options.root;
   const boots = view.payload.kind === 'boot';
   const entries = (tree === '/' ? asked(view.entries, spec) : view.entries).map((entry) =>
@@ -170,7 +171,7 @@ function lowerTraced(entry: Entry, uuid: string, { root }: TraceOptions): Lowere
     case 'overlay':
     case 'sysfs':
     case 'sysctl':
-      throw cannot(`stand at ${path}`, 'what is asked for');
+      throw cannot('what is asked for', `stand at ${path}`);
     default:
       return guest(...lowerEntry(entry, uuid));
   }
@@ -189,40 +190,4 @@ function rule(
 function modeOf(data: string): number {
   const mode = /(?:^|,)mode=([0-7]+)/.exec(data)?.[1];
   return mode === undefined ? 0o1777 : Number.parseInt(mode, 8);
-}
-
-const HINT = 'the engine ptrace has no namespaces; tsnspawn doctor says what would give them';
-
-function cannot(what: string, option: string): UnsupportedError {
-  return new UnsupportedError(`${option}: the engine ptrace cannot ${what}`, { option, hint: HINT });
-}
-
-/** Refuses what was asked for by name and takes a kernel to keep. */
-function requireTraceable({ root, network }: ContainerView, spec: ContainerSpec): void {
-  const refused: readonly (readonly [boolean, string, string])[] = [
-    [root.base.kind === 'image', '--image', 'mount file systems'],
-    [spec.ephemeral, '--ephemeral', 'keep changes apart'],
-    [spec.volatile !== 'no', '--volatile', 'keep changes apart'],
-    [root.pivot !== undefined, '--pivot-root', 'mount file systems'],
-    [spec.mounts.some(({ kind }) => kind === 'overlay'), '--overlay', 'lay directories over each other'],
-    [
-      network.namespace !== 'host',
-      spec.network.veth ? '--network-veth' : '--private-network',
-      'give a network of its own',
-    ],
-    [network.ports.length > 0, '--port', 'give a network of its own'],
-    [spec.users.mode !== 'no' && !isWherePossible(spec), '--private-users', 'give user namespaces'],
-    [spec.properties.length > 0, '--property', 'limit the whole container'],
-    [spec.sysctl.length > 0, 'sysctl', 'set parameters of the kernel'],
-    [spec.dropCapabilities.length > 0, '--drop-capability', 'take capabilities away'],
-    [spec.ambientCapabilities.length > 0, '--ambient-capability', 'give capabilities'],
-    [spec.systemCallFilter.length > 0, '--system-call-filter', 'filter system calls'],
-    [spec.selinuxContext !== undefined, '--selinux-context', 'give labels'],
-    [spec.procReadOnly, '--proc', 'make /proc read-only'],
-  ];
-  for (const [asked, option, what] of refused) if (asked) throw cannot(what, option);
-}
-
-function isWherePossible({ users }: ContainerSpec): boolean {
-  return users.mode === 'pick' && users.wherePossible;
 }
