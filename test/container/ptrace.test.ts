@@ -126,16 +126,25 @@ it('packages with scripts of their maintainers can be installed, and verified', 
   assert.equal([status, stdout], [0, 'crontab\n']);
 });
 
-it('with --share-host a program of the tree works on the caller’s files, as the caller', () => {
-  const { user, debian } = place();
-  writeFileSync(join(user.home, 'words'), 'b\na\n');
-  const run = (...options: readonly string[]) =>
-    user.tsnspawn(['-qPD', debian, ...options, 'sh', '-c', 'id -u; pwd; sort words >sorted; stat -c %u sorted']);
-  assert.equal(run('--share-host').stdout, `${user.uid}\n${user.home}\n${user.uid}\n`);
-  assert.is(readFileSync(join(user.home, 'sorted'), 'utf8'), 'a\nb\n');
-  assert.is(statSync(join(user.home, 'sorted')).uid, user.uid);
-  assert.equal(run('--share-host=cwd,home', '--fake-root').stdout, `0\n${user.home}\n0\n`);
-});
+for (const engine of ['ptrace', 'namespaces'])
+  it(`with --share-host a program of the tree works on the caller’s files, as the caller, by ${engine}`, () => {
+    const { user, debian } = place();
+    writeFileSync(join(user.home, 'words'), 'b\na\n');
+    const run = (...options: readonly string[]) =>
+      user.tsnspawn([
+        '-qPD',
+        debian,
+        `--engine=${engine}`,
+        ...options,
+        'sh',
+        '-c',
+        'id -u; pwd; sort words >sorted; stat -c %u sorted',
+      ]);
+    assert.equal(run('--share-host').stdout, `${user.uid}\n${user.home}\n${user.uid}\n`);
+    assert.is(readFileSync(join(user.home, 'sorted'), 'utf8'), 'a\nb\n');
+    assert.is(statSync(join(user.home, 'sorted')).uid, user.uid);
+    assert.equal(run('--share-host=cwd,home', '--fake-root').stdout, `0\n${user.home}\n0\n`);
+  });
 
 it('--qemu runs every program through a command of the host', () => {
   const { user, debian } = place();

@@ -17,6 +17,7 @@ import {
 export function host(changes: Partial<HostFacts> = {}): HostFacts {
   return {
     euid: 0,
+    caller: { uid: 0, gid: 0, name: 'root' },
     capabilities: { permitted: CAPABILITIES, bounding: CAPABILITIES },
     hardLimits: {},
     initLimits: { NPROC: { soft: 5000, hard: 5000 }, SIGPENDING: { soft: 6000, hard: 6000 } },
@@ -46,6 +47,7 @@ export function user(changes: Partial<HostFacts> = {}): HostFacts {
   ];
   return host({
     euid: 1000,
+    caller: { uid: 1000, gid: 1000, name: 'me' },
     capabilities: { permitted: [], bounding: CAPABILITIES },
     rootless: {
       size: 65536,

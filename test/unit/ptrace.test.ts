@@ -1,15 +1,25 @@
 // The plan of the ptrace engine: rules in place of mounts, and what it refuses.
 
-import { chooseEngine, type LaunchPlan, lowerPtrace, requireTraceable, type Step, withShare } from '@tsnspawn/core';
+import {
+  chooseEngine,
+  type LaunchPlan,
+  lower,
+  lowerPtrace,
+  requireTraceable,
+  type Step,
+  withShare,
+} from '@tsnspawn/core';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { host, loneUser, network, RUN, spec, stepsOf, tree, user, viewOf } from './fixtures';
 
-const OPTIONS = { root: false, temporary: '/tmp', caller: { uid: 1000, gid: 1000 } };
+const OPTIONS = { root: false, temporary: '/tmp' };
 
 function planOf(argv: readonly string[], options = OPTIONS): LaunchPlan {
   return lowerPtrace(viewOf(argv, loneUser(), tree({ init: 'sysvinit' })), spec(...argv), RUN, options);
 }
+const planOfUser = (...argv: readonly string[]): LaunchPlan =>
+  lower(viewOf(argv, user(), tree({ init: 'sysvinit' })), user(), RUN);
 const ruleAt = (steps: readonly Step[], target: string) =>
   stepsOf(steps, 'rule').filter((step) => step.target === target);
 
@@ -92,7 +102,7 @@ test('namespaces are taken where there are some, and ptrace where there are none
   assert.is(chooseEngine(spec(), user()).engine, 'namespaces');
   assert.is(chooseEngine(spec(), user({ userNamespaces: false })).engine, 'ptrace');
   assert.is(chooseEngine(spec('--engine=ptrace'), host()).engine, 'ptrace');
-  assert.is(chooseEngine(spec('--fake-id=1:1'), user()).engine, 'ptrace');
+  assert.is(chooseEngine(spec('--kernel-release=3.2'), user()).engine, 'ptrace');
   assert.is(chooseEngine(spec('--engine=namespaces'), user({ userNamespaces: false })).engine, 'namespaces');
 });
 
@@ -103,7 +113,7 @@ test('ptrace is taken for root, too, where a guest could reboot the host', () =>
   assert.is(chooseEngine(spec('--engine=namespaces'), host({ rebootsHost: true })).engine, 'namespaces');
 });
 
-test('--share-host shows what the host has of the caller’s, and takes the engine in which the caller stays who it is', () => {
+test('--share-host shows what the host has of the caller’s', () => {
   const facts = user({ cwd: '/home/me/work' });
   const shared = withShare(spec('--share-host', '--bind=/other:/tmp', 'true'), facts, (path) => path !== '/etc/hosts');
   const places = shared.mounts.map((mount) => mount.destination);
@@ -111,13 +121,30 @@ test('--share-host shows what the host has of the caller’s, and takes the engi
   assert.not.ok(places.includes('/etc/hosts'));
   assert.is(places.filter((path) => path === '/tmp').length, 1);
   assert.equal([shared.chdir, shared.resolvConf, shared.timezone], ['/home/me/work', 'off', 'off']);
-  assert.is(chooseEngine(shared, facts).engine, 'ptrace');
-  assert.is(chooseEngine({ ...shared, fakeId: { uid: 0, gid: 0 } }, facts).engine, 'namespaces');
+  assert.is(chooseEngine(shared, facts).engine, 'namespaces');
   assert.is(withShare(spec('--share-host=tmp'), facts, () => true).mounts.length, 1);
 });
 
+test('with what is shared the payload stays who the caller is: in a user namespace of its own, or without another identity', () => {
+  const plan = planOfUser('--share-host', 'true');
+  assert.equal(stepsOf(plan.inner, 'keepIds')[0], { op: 'keepIds', uid: 1000, gid: 1000, noNewPrivileges: false });
+  assert.is(stepsOf(plan.inner, 'lookupUser')[0]?.user, 'me');
+  assert.is(stepsOf(plan.inner, 'identity').length, 0);
+  const traced = planOf(['--share-host', 'true']);
+  assert.equal(
+    traced.inner.filter(({ op }) => op === 'identity' || op === 'keepIds'),
+    [],
+  );
+  assert.is(stepsOf(traced.host, 'trace')[0]?.fakeIds, false);
+  for (const options of [['--fake-root'], ['--user=nobody'], ['--boot']])
+    assert.is(stepsOf(planOfUser('--share-host', ...options).inner, 'keepIds').length, 0, options.join(' '));
+  assert.is(stepsOf(lower(viewOf(['--share-host'], host(), tree()), host(), RUN).inner, 'keepIds').length, 0);
+  for (const option of ['--proc=read-only', '--ambient-capability=net_raw'])
+    assert.throws(() => planOfUser('--share-host', option, 'true'), /cannot go with --share-host/, option);
+});
+
 test('options of one engine are refused with the other', () => {
-  assert.throws(() => chooseEngine(spec('--engine=namespaces', '--fake-root'), user()), /needs the engine ptrace/);
+  assert.throws(() => chooseEngine(spec('--engine=namespaces', '--qemu=/q'), user()), /needs the engine ptrace/);
 });
 
 test('what takes a network of its own is refused by the option that asked for it', () => {

@@ -94,8 +94,8 @@ const VALUES: { readonly [name: string]: string } = {
   '--settings': 'no',
 };
 
-/** What is read before there is a spec, and what is wanted only where it is possible. */
-const BESIDE: readonly string[] = ['--settings', '--oci-bundle', '--no-pager', '-U', '-j'];
+/** What is read before there is a spec, what is wanted only where it is possible, and what is so without `--share-host`. */
+const BESIDE: readonly string[] = ['--fake-root', '--settings', '--oci-bundle', '--no-pager', '-U', '-j'];
 /** Other spellings are refused by the name that is in the manual. */
 const CALLED: { readonly [name: string]: string } = { '--private-users-chown': '--private-users-ownership' };
 

@@ -93,6 +93,7 @@ enum class Op : uint16_t {
   kFakeRoot,
   kTrace,
   kRule,
+  kKeepIds,
   kCount,
 };
 
@@ -102,7 +103,7 @@ enum StepFlag : uint16_t {
   kNoFollow = 1 << 2,     // the target must not be a symbolic link
   kRandom = 1 << 3,       // writeFile: the data is a new random UUID
   kInto = 1 << 4,         // cgroup: the guest is placed in it
-  kNoNewPrivs = 1 << 5,   // identity
+  kNoNewPrivs = 1 << 5,   // identity, keepIds
   kUserShell = 1 << 6,    // exec: the looked-up user's shell comes first
   kControlling = 1 << 7,  // console: it becomes the controlling terminal
   kGrow = 1 << 8,         // mountDevice: the file system becomes as large as its device

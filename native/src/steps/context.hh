@@ -93,6 +93,7 @@ long setAffinity(Context&, const wire::Step&);
 long setPersonality(Context&, const wire::Step&);
 long lookupUser(Context&, const wire::Step&);
 long takeIdentity(Context&, const wire::Step&);
+long keepIds(Context&, const wire::Step&);
 long changeDirectory(Context&, const wire::Step&);
 long setExecLabel(Context&, const wire::Step&);
 long loadSeccomp(Context&, const wire::Step&);

@@ -73,6 +73,7 @@ constexpr Function kFunctions[] = {
     startFakeRoot,
     traceGuest,
     standAt,
+    keepIds,
 };
 static_assert(sizeof kFunctions / sizeof *kFunctions == static_cast<size_t>(wire::Op::kCount));
 

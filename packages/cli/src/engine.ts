@@ -28,7 +28,6 @@ export function planWith(
   const accelerator = acceleratorFrom(host.env);
   return lowerPtrace(container, spec, run, {
     root: hasUsers(host),
-    caller: { uid: host.euid, gid: process.getegid?.() ?? 0 },
     temporary: host.env.TMPDIR?.startsWith('/') === true ? host.env.TMPDIR : '/tmp',
     ...(accelerator === undefined ? {} : { accelerator }),
   });

@@ -37,6 +37,12 @@ const CONFLICTS: readonly Conflict[] = [
     hint: 'they say where the tree is made',
   },
   {
+    option: '--fake-id',
+    found: ({ fakeId, user }) =>
+      fakeId === undefined ? undefined : both('--user', user, '--fake-id', `${fakeId.uid}:${fakeId.gid}`),
+    hint: 'both say who COMMAND is in the container',
+  },
+  {
     option: '--root-hash',
     found: (spec) => (spec.rootHash !== undefined ? withoutImage(spec, `--root-hash=${spec.rootHash}`) : undefined),
   },

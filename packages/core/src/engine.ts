@@ -2,7 +2,6 @@
 
 import { UsageError } from './errors';
 import type { HostFacts } from './facts';
-import { keepsOwnIds } from './share';
 import type { ContainerSpec } from './spec';
 
 /** The engine, and what there is to say about it when it was not asked for. */
@@ -19,17 +18,13 @@ export const LOST = 'going on with the engine ptrace, which is slower, keeps no 
  * @throws UsageError for options of the other engine
  */
 export function chooseEngine(spec: ContainerSpec, host: HostFacts): EngineChoice {
-  const { engine, fakeId } = spec;
+  const { engine } = spec;
   const option = optionOfPtrace(spec);
   if (engine === 'namespaces' && option !== undefined) {
     throw new UsageError(`${option} needs the engine ptrace, and --engine=namespaces was asked for`, { option });
   }
   if (engine !== 'auto') return { engine };
-  // with what is shared it says only who the payload is
-  const needed = option !== undefined && (fakeId === undefined || spec.shareHost.length === 0);
-  if (needed) return { engine: 'ptrace' };
-  // for a user of the host who is to stay that one
-  if (keepsOwnIds(spec) && host.euid !== 0) return { engine: 'ptrace' };
+  if (option !== undefined) return { engine: 'ptrace' };
   if (host.rootless !== undefined && host.userNamespaces === false)
     return { engine: 'ptrace', remark: `this host gives no user namespaces; ${LOST}` };
   if (host.rootless === undefined && host.rebootsHost === true)
@@ -38,13 +33,12 @@ export function chooseEngine(spec: ContainerSpec, host: HostFacts): EngineChoice
 }
 
 /** An option that was given and that only this engine has. */
-function optionOfPtrace({ fakeId, kernelRelease, emulator, portMap, fakeLinks }: ContainerSpec): string | undefined {
+function optionOfPtrace({ kernelRelease, emulator, portMap, fakeLinks }: ContainerSpec): string | undefined {
   const given: readonly (readonly [boolean, string])[] = [
     [kernelRelease !== undefined, '--kernel-release'],
     [emulator !== undefined, '--qemu'],
     [portMap.length > 0, '--port-map'],
     [fakeLinks, '--link2symlink'],
-    [fakeId !== undefined, '--fake-id'],
   ];
   return given.find(([is]) => is)?.[1];
 }

@@ -232,6 +232,8 @@ export function stepInWords(step: FailedStep, about?: string): string {
         : `find the user ${step.user} in the tree, with the groups ${step.groups.join(' ')}`;
     case 'identity':
       return 'take the identity of the payload';
+    case 'keepIds':
+      return `make a user namespace in which it is ${step.uid}:${step.gid}`;
     case 'fakeRoot':
       return `emulate users and remember owners${step.store === undefined ? '' : `, of links in ${step.store}`}`;
     case 'chdir':

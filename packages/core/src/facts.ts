@@ -198,6 +198,8 @@ export interface RootlessFacts {
 /** What this kernel lets this user do. */
 export interface HostFacts {
   readonly euid: number;
+  /** the caller as the host's files know it; the name is the number where they do not */
+  readonly caller: { readonly uid: number; readonly gid: number; readonly name: string };
   /** capability sets of the caller, names as in capabilities(7), lower case, without CAP_ */
   readonly capabilities: {
     readonly permitted: readonly string[];

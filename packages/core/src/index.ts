@@ -26,7 +26,7 @@ export { fileKeys } from './settings/keys';
 export { mergeSettings } from './settings/merge';
 export { type FoundSettings, type ReadSettings, readSettings } from './settings/read';
 export { readSyntax, splitWords } from './settings/syntax';
-export { keepsOwnIds, withShare } from './share';
+export { withShare } from './share';
 export * from './signals';
 export * from './spec';
 export { CONSOLES, cleanHostname, OWNERSHIPS, type ValueKind } from './values';

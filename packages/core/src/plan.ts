@@ -420,6 +420,8 @@ export type Step =
       readonly ambient: readonly string[];
       readonly noNewPrivileges: boolean;
     }
+  /** A user namespace of the payload's own, in which this process, root of the guest, has these ids and no other. */
+  | { readonly op: 'keepIds'; readonly uid: number; readonly gid: number; readonly noNewPrivileges: boolean }
   /** From here on ids and owners that the kernel does not know are emulated, and owners remembered: in attributes of the files, and
    *  for what can carry none in the file `store` of the host. `kept`: that is added to. */
   | { readonly op: 'fakeRoot'; readonly store?: string; readonly kept: boolean }

@@ -59,8 +59,3 @@ function destinationOf(mount: ContainerSpec['mounts'][number]): string | undefin
   if (mount.destination !== undefined) return mount.destination;
   return mount.kind === 'bind' && mount.source !== 'temporary' ? mount.source.path : undefined;
 }
-
-/** Whether the payload keeps the caller's own ids: what it makes belongs to the caller then, and shows so. */
-export function keepsOwnIds({ shareHost, fakeId, user, start }: ContainerSpec): boolean {
-  return shareHost.length > 0 && fakeId === undefined && user === undefined && start === 'pid1';
-}

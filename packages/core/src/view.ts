@@ -19,7 +19,7 @@ import type { ContainerView, Entry, HelperView, PayloadView, ResourceView, UnitV
 import { machineId, machineName } from './view/names';
 import { sharedNamespaces } from './view/namespaces';
 import { networkOf } from './view/network';
-import { payloadOf, signalsOf, systemPath } from './view/payload';
+import { askedIds, payloadOf, signalsOf, systemPath } from './view/payload';
 import { privilegesOf } from './view/privileges';
 import { resolverEntries } from './view/resolver';
 import { resourcesOf } from './view/resources';
@@ -39,7 +39,7 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
   requireDescriptors(host);
   const users = usersOf(spec, host, tree);
   const account = boundAccount(spec, host, tree, users);
-  const payload = { ...payloadOf(spec, tree), ...(account === undefined ? {} : { account }) };
+  const payload = { ...payloadOf(spec, tree), ...askedIds(spec, host), ...(account === undefined ? {} : { account }) };
   requireTree(spec, tree, payload);
   requirePersonality(spec, host);
   const machine = runName(spec, host, machineName(spec, tree));
@@ -60,7 +60,8 @@ export function view(spec: ContainerSpec, host: HostFacts, tree: TreeFacts): Con
     hostname: spec.hostname ?? machine,
     ...(uuid === undefined ? {} : { uuid }),
     root,
-    ...(users === undefined ? {} : { users: remembering(users, root) }),
+    // the caller's own owners are those of the disk
+    ...(users === undefined ? {} : { users: payload.keepsIds === true ? users : remembering(users, root) }),
     entries: [
       ...rootEntries(spec, tree),
       ...imageEntries(spec, tree),

@@ -7,15 +7,15 @@ What keeps the container apart. \`namespaces\`: those of the kernel. \`ptrace\`:
 What \`ptrace\` cannot do, such as \`--private-network\`, \`--overlay\`, \`--ephemeral\`, \`--property\`, \`--capability\`, a size of a \`--tmpfs\` and images, is refused when it is asked for.`,
 
   'fake-id': `
-With the engine \`ptrace\`, the user and the group that the command believes to have: *UID:GID*, or *UID* for both. Without it the command is root, or the user of \`--user\`. What a fake user may do to files is what the caller may.`,
+The user and the group that the command has in the container: *UID:GID*, or *UID* for both. They need not be in its files. Without it the command is root, or the user of \`--user\`. With the engine \`ptrace\`, and for a caller with a single id, they are fake, and what such a user may do to files is what the caller may.`,
 
   'fake-root': `
-Says aloud what is the default of the engine \`ptrace\`: the command is root, may change owners and make device nodes, and it is remembered with the files of the tree, as for every user with a single id.`,
+Says aloud what is the default without \`--share-host\`: the command is root of the tree. With the engine \`ptrace\` it may change owners and make device nodes, and it is remembered with the files of the tree, as for every user with a single id.`,
 
   'share-host': `
 Programs of the tree work on the caller's own things: \`tsnspawn -D tree --share-host gcc x.c\` compiles a file of the current directory with the compiler of the tree. What is shared: \`home\`, the home directory, with \`$HOME\`; \`cwd\`, the current directory, in which the command is started; \`tmp\`, */tmp*; \`users\`, the names of users and groups; \`network\`, */etc/resolv.conf* and */etc/hosts*; \`timezone\`; \`display\`, the sockets of X11, Wayland and the session, with their variables. All of them, or those that are listed.
 
-The command keeps the caller's own ids, for which the engine \`ptrace\` is taken by itself. With \`--fake-root\` or \`--engine=namespaces\` it is root of the tree, and what it makes is still the caller's.`,
+The command keeps the caller's own ids. With \`--fake-root\` it is root of the tree, and what it makes is still the caller's.`,
 
   qemu: `
 With the engine \`ptrace\`, every program of the container is run through this command of the host, as in \`--qemu=/usr/bin/qemu-aarch64-static\`: a static program, named by its absolute path, with options behind it. Without the option a program for another machine is run through *qemu-MACHINE-static* in */usr/bin*, where that is.`,

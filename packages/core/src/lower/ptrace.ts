@@ -3,8 +3,7 @@
 
 import { isUnder } from '../paths';
 import type { LaunchPlan, Stands, Step } from '../plan';
-import { keepsOwnIds } from '../share';
-import type { ContainerSpec, FakeId } from '../spec';
+import type { ContainerSpec } from '../spec';
 import type { ContainerView, Entry } from '../view/model';
 import { dashed } from '../view/names';
 import { storeBeside } from '../view/users';
@@ -18,8 +17,6 @@ export type Accelerator = 'none' | 'trace';
 export interface TraceOptions {
   /** the caller is root: the guest's users are those of the kernel */
   readonly root: boolean;
-  /** the caller, whom the payload may stay */
-  readonly caller: FakeId;
   readonly accelerator?: Accelerator;
   /** where the directory of what has no place in the tree is made */
   readonly temporary: string;
@@ -53,7 +50,6 @@ export function lowerPtrace(
   const scratch = `${options.temporary}/.tsn-${run.pid}`;
   const tree = treeOf(view);
   if (tree === '/') requireNothingInside(spec);
-  const own = keepsOwnIds(spec) && !options.root;
   const boots = view.payload.kind === 'boot';
   const entries = (tree === '/' ? asked(view.entries, spec) : view.entries).map((entry) =>
     lowerTraced(entry, uuid, options),
@@ -77,7 +73,7 @@ export function lowerPtrace(
         ...(spec.emulator === undefined ? {} : { emulator: spec.emulator }),
         ...(spec.portMap.length === 0 ? {} : { ports: spec.portMap }),
         ...(spec.fakeLinks ? { fakeLinks: true } : {}),
-        fakeIds: !options.root && !own,
+        fakeIds: !options.root && view.payload.keepsIds !== true,
         boots,
         ...(options.accelerator === undefined ? {} : { accelerator: options.accelerator }),
       },
@@ -85,9 +81,9 @@ export function lowerPtrace(
     inner: [
       ...entries.flatMap(({ guest }) => guest),
       ...(view.root.readOnly ? [rule('flags', '/', '', { flags: ['ro'] })] : []),
-      ...lowerTail(withFakeId(view, own ? options.caller : spec.fakeId), uuid, lowerLimits(view)).filter(
+      ...lowerTail(withoutKernel(view), uuid, lowerLimits(view)).filter(
         // the ids that it has already are the only ones that it can have
-        ({ op }) => !(own && op === 'identity'),
+        ({ op }) => view.payload.keepsIds !== true || (op !== 'identity' && op !== 'keepIds'),
       ),
     ],
     late: [],
@@ -107,14 +103,12 @@ function treeOf({ root }: ContainerView): string {
   return root.base.kind === 'directory' ? root.base.source : '';
 }
 
-/** The payload without what only a kernel can enforce, and as whom it was asked for. */
-function withFakeId(view: ContainerView, fakeId: FakeId | undefined): ContainerView {
-  const { privileges, payload, users: _, ...rest } = view;
-  const account = fakeId && { ...fakeId, home: '/', shell: '', groups: [] };
+/** The view without what only a kernel can enforce. */
+function withoutKernel(view: ContainerView): ContainerView {
+  const { privileges, users: _, ...rest } = view;
   return {
     ...rest,
     privileges: { ...privileges, filters: privileges.filters.filter(({ filter }) => filter === 'suppress-sync') },
-    payload: account === undefined ? payload : { ...payload, user: String(account.uid), account },
     procReadOnly: false,
   };
 }

@@ -14,26 +14,25 @@ import type { ContainerView } from '../view/model';
  */
 export function lowerTail(view: ContainerView, uuid: string, limits: readonly Step[]): Step[] {
   const { payload, privileges } = view;
+  const { bounding, ambient, noNewPrivileges } = privileges;
+  const who = {
+    op: 'lookupUser',
+    user: payload.user,
+    ...(payload.groups === undefined ? {} : { groups: payload.groups }),
+    ...(payload.account === undefined ? {} : { account: payload.account }),
+  } as const;
   return [
     { op: 'session' },
     ...(view.console === 'pipe' ? [] : [{ op: 'console', controlling: payload.kind !== 'boot' } as const]),
     ...limits,
     ...(view.personality === undefined ? [] : [{ op: 'personality', persona: view.personality } as const]),
     ...(view.cpuAffinity === undefined ? [] : [{ op: 'cpuAffinity', cpus: view.cpuAffinity } as const]),
-    {
-      op: 'lookupUser',
-      user: payload.user,
-      ...(payload.groups === undefined ? {} : { groups: payload.groups }),
-      ...(payload.account === undefined ? {} : { account: payload.account }),
-    },
+    who,
     // before it takes the identity, which it may have to emulate
     ...(view.users?.remember === undefined ? [] : [{ op: 'fakeRoot', ...view.users.remember } as const]),
-    {
-      op: 'identity',
-      bounding: privileges.bounding,
-      ambient: privileges.ambient,
-      noNewPrivileges: privileges.noNewPrivileges,
-    },
+    payload.keepsIds === true
+      ? { op: 'keepIds', uid: payload.account?.uid ?? 0, gid: payload.account?.gid ?? 0, noNewPrivileges }
+      : { op: 'identity', bounding, ambient, noNewPrivileges },
     payload.directory === undefined ? { op: 'chdir' } : { op: 'chdir', path: payload.directory },
     ...(privileges.label === undefined ? [] : [{ op: 'execLabel', label: privileges.label } as const]),
     // the limits, the oom score and the label are written to /proc

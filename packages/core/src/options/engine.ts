@@ -19,7 +19,7 @@ export const ENGINE_OPTIONS = [
     metavar: 'UID:GID',
     key: 'fakeId',
     value: 'fakeId',
-    help: 'ids that COMMAND has in the container (engine ptrace)',
+    help: 'ids that COMMAND has in the container',
   },
   {
     long: 'fake-root',

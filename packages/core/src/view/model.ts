@@ -282,6 +282,8 @@ export interface PayloadView {
   readonly user: string;
   /** the user, when it need not be looked up */
   readonly account?: AccountView;
+  /** it stays whom the caller is, which is what the account says */
+  readonly keepsIds?: boolean;
   /** the group and further groups by number; without them those of the guest's own files */
   readonly groups?: readonly number[];
   /** working directory; without it the user's home */

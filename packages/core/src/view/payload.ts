@@ -1,9 +1,9 @@
 // Who PID 1 is, whether that is a boot, and how it is asked to go.
 
-import { TreeError } from '../errors';
-import type { InitKind, TreeFacts } from '../facts';
+import { TreeError, UsageError } from '../errors';
+import type { HostFacts, InitKind, TreeFacts } from '../facts';
 import { SIGINT, SIGNAL_HALT, SIGNAL_POWER_OFF, SIGNAL_REBOOT, SIGPWR, SIGTERM, SIGUSR2 } from '../signals';
-import type { ContainerSpec } from '../spec';
+import type { ContainerSpec, FakeId } from '../spec';
 import type { InitSignals, PayloadView } from './model';
 
 /** Where a boot looks for an init, in this order. */
@@ -56,6 +56,41 @@ export function payloadOf(spec: ContainerSpec, tree: TreeFacts): PayloadView {
   const single = { candidates: [{ path: command }], userShell: false, args, ...inRoot(common) };
   if (boots(spec)) return { kind: 'boot', ...single, init: tree.init };
   return { kind: 'command', ...single };
+}
+
+/** Whether the payload keeps the caller's own ids: what it makes belongs to the caller then, and shows so. Root is root anyway. */
+function keepsOwnIds(spec: ContainerSpec, { euid }: Pick<HostFacts, 'euid'>): boolean {
+  const { shareHost, fakeId, user } = spec;
+  return euid !== 0 && shareHost.length > 0 && fakeId === undefined && user === undefined && !boots(spec);
+}
+
+/** The ids that --fake-id asks for, or that the caller has and keeps: nobody has to have them in the guest's files. */
+export function askedIds(
+  spec: ContainerSpec,
+  host: HostFacts,
+): Pick<PayloadView, 'account' | 'keepsIds'> & { user?: string } {
+  const { fakeId } = spec;
+  const account = (ids: FakeId, home: string) => ({ ...ids, home, shell: '', groups: [] });
+  if (fakeId?.uid === 0 && fakeId.gid === 0) return { user: 'root' };
+  if (fakeId !== undefined) return { user: String(fakeId.uid), account: account(fakeId, '/') };
+  if (!keepsOwnIds(spec, host)) return {};
+  if (spec.procReadOnly) throw refusal('--proc', '--proc=read-only', 'the ids of its user namespace are written there');
+  if (spec.ambientCapabilities.length > 0)
+    throw refusal(
+      '--ambient-capability',
+      '--ambient-capability',
+      'who keeps the own ids has no power over the container',
+    );
+  const { name, ...ids } = host.caller;
+  const home = spec.shareHost.includes('home') ? (host.env.HOME ?? '/') : '/';
+  return { user: name, account: account(ids, home), keepsIds: true };
+}
+
+function refusal(option: string, asked: string, reason: string): UsageError {
+  return new UsageError(`${asked} cannot go with --share-host of an ordinary user: ${reason}`, {
+    option,
+    hint: 'with --fake-root it can',
+  });
 }
 
 /** Only a login shell starts in the user's home; everything else in / when nothing was said. */

@@ -87,6 +87,7 @@ export const OPS: readonly Op[] = [
   'fakeRoot',
   'trace',
   'rule',
+  'keepIds',
 ];
 
 /** wire::StepFlag. */
@@ -470,6 +471,11 @@ export function fieldsOf(
     case 'identity':
       r.a = capabilityMask(step.bounding);
       r.b = capabilityMask(step.ambient);
+      if (step.noNewPrivileges) r.flags |= Flag.NoNewPrivs;
+      return r;
+    case 'keepIds':
+      r.a = step.uid;
+      r.b = step.gid;
       if (step.noNewPrivileges) r.flags |= Flag.NoNewPrivs;
       return r;
     case 'fakeRoot': {

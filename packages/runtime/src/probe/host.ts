@@ -1,6 +1,7 @@
 // What this host lets this user do, found by looking and trying. On the launch path: a handful of small reads, no more.
 
 import { existsSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { arch } from 'node:process';
 import {
@@ -52,6 +53,9 @@ export function probeHost(): HostFacts {
     devices: { ...device('tun', '/dev/net/tun'), ...device('fuse', '/dev/fuse') },
     ...hostFiles(),
     // looked for when it is asked after: most launches do not
+    get caller() {
+      return caller();
+    },
     get userNamespaces() {
       return userNamespaces();
     },
@@ -62,6 +66,17 @@ export function probeHost(): HostFacts {
     runId: randomUuid().replaceAll('-', '').slice(0, 16),
     ...(selinux === undefined ? {} : { selinuxMount: selinux }),
   };
+}
+
+/** The caller's ids and name, which NSS may know from elsewhere than a file. */
+function caller(): HostFacts['caller'] {
+  const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
+  try {
+    const known = userInfo();
+    return { uid, gid, name: known.uid === uid ? known.username : String(uid) };
+  } catch {
+    return { uid, gid, name: String(uid) };
+  }
 }
 
 /** Where the caller's own systemd and its bus listen. A program of sudo(8) or su(1) is not told where that is. */
