@@ -26,7 +26,7 @@ const EXPECTED: readonly Difference[] = [
     promise: 'filters: the strict mode',
     lines: /^ {2}strict open: /,
     why: 'the kernel has one kind of filters for a process, and the engine has loaded one',
-    ways: ['trace'],
+    ways: ['trace', 'inprocess'],
   },
   {
     promise: 'filters: a filter that knows few calls sees those that were made',

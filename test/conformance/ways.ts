@@ -84,8 +84,8 @@ export function reference(home: string, old = false): Way {
   };
 }
 
-export type Accelerator = 'none' | 'trace';
-export const ACCELERATORS: readonly Accelerator[] = ['none', 'trace'];
+export type Accelerator = 'none' | 'trace' | 'inprocess';
+export const ACCELERATORS: readonly Accelerator[] = ['none', 'trace', 'inprocess'];
 
 /** Options of the command for this place. */
 function wordsOf(place: Place): string[] {

@@ -115,11 +115,13 @@ enum StepFlag : uint16_t {
 
 /// kTrace: how the guest is traced.
 enum TraceFlag : uint64_t {
-  kFakeIds = 1 << 0,      // its users are not the kernel's
-  kBoots = 1 << 1,        // its first process is an init
-  kBySeccomp = 1 << 2,    // seccomp tells of the calls, where that can be had
-  kMustSeccomp = 1 << 3,  // and it has to
-  kFakeLinks = 1 << 4,    // a hard link that is refused becomes a symbolic one
+  kFakeIds = 1 << 0,        // its users are not the kernel's
+  kBoots = 1 << 1,          // its first process is an init
+  kBySeccomp = 1 << 2,      // seccomp tells of the calls, where that can be had
+  kMustSeccomp = 1 << 3,    // and it has to
+  kFakeLinks = 1 << 4,      // a hard link that is refused becomes a symbolic one
+  kInProcess = 1 << 5,      // most calls are answered in the process, where that can be had
+  kMustInProcess = 1 << 6,  // and it has to
 };
 
 /// kRule: what stands at a path of a traced guest.

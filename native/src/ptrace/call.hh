@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fakeroot/owners.hh"
+#include "ptrace/accelerate/layout.hh"
 #include "ptrace/memory.hh"
 #include "ptrace/tracee.hh"
 #include "ptrace/view.hh"
@@ -35,6 +36,8 @@ struct State {
   bool fakeIds = true;                            // the guest's users are not the kernel's
   bool boots = false;                             // the payload is an init, and believes that it is PID 1
   bool traces = false;                            // seccomp tells of the calls; else every call stops
+  bool inProcess = false;                         // most of them are answered in the process
+  bool tabled = false;                            // the processes know that owners are in the table
   bool fakesLinks = false;                        // a hard link that is refused becomes a symbolic one
   bool lacksLimits = false, lacksPlaces = false;  // of the kernel: old.hh
   bool lacksBirths = false;  // files do not tell when they were made: an inode number may come back
@@ -104,10 +107,6 @@ class Call {
   size_t used_ = 0;
 };
 
-/// The room of a slot, and where those of an address space are.
-constexpr uint64_t kRegion = 0x6ffff0000000, kCodeSize = 0x1000, kSlotSize = 0x10000;
-constexpr uint64_t kExecRoom = kRegion + kCodeSize, kFirstSlot = kExecRoom + kSlotSize;
-constexpr uint64_t kRegionSize = kCodeSize + kSlotSize * (1 + Memory::kSlots);
 /// The head of a slot: what the stub puts back into the registers.
 constexpr uint64_t kRecordSize = 128;
 

@@ -1,4 +1,5 @@
 // What the tracer does at the two ends of a system call.
+#include "ptrace/accelerate/page.hh"
 #include "ptrace/accelerate/stub.hh"
 #include "ptrace/owned.hh"
 #include "ptrace/request.hh"
@@ -44,8 +45,14 @@ void Tracer::enter(Tracee& tracee) {
   tracee.changed = false;
   tracee.after = nullptr;
   lendTo(&tracee, state_.uid);
+  if (considerSite(state_, tracee, registers)) {
+    setRegisters(tracee.tid, registers);
+    return resume(tracee);
+  }
   Call call(state_, tracee, registers);
+  const fakeroot::Identity before = tracee.identity;
   Answer result = answer(call);
+  tellChanges(tracee, before);
   if (!result.proceeds) {
     repay(tracee);
     tracee.after = nullptr;
@@ -76,6 +83,20 @@ void Tracer::enter(Tracee& tracee) {
   resume(tracee);
 }
 
+/// What the code in the processes has to know of what a call has changed.
+void Tracer::tellChanges(Tracee& tracee, const fakeroot::Identity& before) {
+  if (!state_.inProcess) return;
+  if (!state_.tabled && state_.owners.mayMistake()) {
+    state_.tabled = true;
+    tellPages(state_);
+  }
+  const fakeroot::Identity& now = tracee.identity;
+  if (memcmp(&before.user, &now.user, sizeof now.user) == 0 && memcmp(&before.group, &now.group, sizeof now.group) == 0)
+    return;
+  tracee.memory->idsDiffer |= tracee.memory->users > 1;
+  tellPage(state_, tracee);
+}
+
 /// At its end.
 void Tracer::leave(Tracee& tracee) {
   tracee.inCall = false;
@@ -94,6 +115,7 @@ void Tracer::leave(Tracee& tracee) {
     Call call(state_, tracee, registers);
     if (tracee.after) tracee.after(call);
     tracee.after = nullptr;
+    tellChanges(tracee, tracee.identity);
     if (tracee.changed)
       for (int i = 0; i < 6; i++) registers.slot(i) = tracee.saved.argument(i);
     tracee.changed = false;

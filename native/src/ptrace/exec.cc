@@ -3,6 +3,7 @@
 #include <linux/auxvec.h>
 #include <linux/ptrace.h>
 
+#include "ptrace/accelerate/page.hh"
 #include "ptrace/accelerate/stub.hh"
 #include "ptrace/elf.hh"
 #include "ptrace/owned.hh"
@@ -373,7 +374,11 @@ namespace {
 /// The list of calls that the loader makes, with what they need to have in memory.
 class Script {
  public:
-  void clear() { count_ = 0, textUsed_ = 0; }
+  /// Begins anew, with the header in front of the texts.
+  void start(const Header& header) {
+    count_ = 0, textUsed_ = kHeaderSize;
+    memcpy(texts_, &header, sizeof header);
+  }
   void call(int64_t number, uint64_t flags, uint64_t a, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0, uint64_t e = 0,
             uint64_t f = 0) {
     if (count_ < kMost) calls_[count_++] = {number, {a, b, c, d, e, f}, flags};
@@ -388,9 +393,9 @@ class Script {
     return at;
   }
   bool write(int tid) {
-    return forceMemory(tid, kExecRoom, texts_, textUsed_) && forceMemory(tid, kCalls, calls_, count_ * sizeof *calls_);
+    return forceMemory(tid, kExecRoom, texts_, textUsed_) &&
+           forceMemory(tid, kLoaderCalls, calls_, count_ * sizeof *calls_);
   }
-  static constexpr uint64_t kCalls = kExecRoom + 0x4000;
 
  private:
   static constexpr unsigned kMost = 128;
@@ -427,6 +432,14 @@ uint64_t chooseBias(const Program& program) {
   sys::random(&random, sizeof random);
   uint64_t base = 0x550000000000 + ((random & 0xffffff) << 12);
   return base & ~(program.alignment - 1);
+}
+
+/// Near the libraries, where the kernel puts it; with a program that has none and cannot be moved, in front of that.
+uint64_t trampolineHint(const Loading& loading) {
+  const Program& program = loading.program;
+  constexpr uint64_t kGap = 0x10000;
+  bool alone = !loading.maps && !program.movable && program.count && program.segments[0].address > 2 * kGap;
+  return alone ? down(program.segments[0].address) - kGap : 0;
 }
 
 /// What the program is to find in its auxiliary vector.
@@ -497,11 +510,14 @@ bool runLoader(State& state, Tracee& tracee, Registers& registers) {
   Loading& loading = *tracee.loading;
   if (registers.rax != kRegion) return false;
   if (!forceMemory(tracee.tid, loading.entry.ip(), loading.code, sizeof loading.code)) return false;
-  if (!forceMemory(tracee.tid, kRegion, tsnspawn_stub_start, codeSize())) return false;
-  script.clear();
+  if (!putPage(state, tracee.tid)) return false;
+  script.start(headerOf(state, tracee));
   uint64_t bias = chooseBias(loading.program), base = loading.entry.ip() - loading.interpreterEntry;
   uint64_t name = script.text(loading.name.c_str(), loading.name.size());
   script.call(__NR_mprotect, 0, kExecRoom, kRegionSize - kCodeSize, PROT_READ | PROT_WRITE);
+  if (state.inProcess)
+    script.call(__NR_mmap, LoaderCall::kMayFail | LoaderCall::kNotes, trampolineHint(loading), kTrampolinesSize,
+                PROT_READ | kProtExecute, MAP_PRIVATE | MAP_ANONYMOUS, ~uint64_t{0}, 0);
   script.call(__NR_prctl, LoaderCall::kMayFail, PR_SET_NAME, script.text(loading.comm.c_str(), loading.comm.size()));
   if (loading.maps) {
     script.call(__NR_open, LoaderCall::kKeepsFile, script.text(loading.file.c_str(), loading.file.size()),
@@ -514,7 +530,7 @@ bool runLoader(State& state, Tracee& tracee, Registers& registers) {
   if (!script.write(tracee.tid) || !patchVector(state, tracee, loading, bias, base, name)) return false;
   registers = loading.entry;
   registers.setIp(kRegion + offsetOf(tsnspawn_stub_loader));
-  registers.rbx = Script::kCalls;
+  registers.rbx = kLoaderCalls;
   registers.setNumber(-1);
   tracee.memory->mapped = true;
   tracee.memory->executable = loading.executable;

@@ -20,7 +20,8 @@ struct Target {
 /// Finds it. 0, -errno, or 1 where the kernel is to see to the call.
 long find(Call& call, int directory, uint64_t address, int flags, Target& target) {
   char first = 0;
-  if (address && !call.read(address, &first, 1)) return -EFAULT;
+  // Only with the flag there may be none at all.
+  if ((address || !(flags & AT_EMPTY_PATH)) && !call.read(address, &first, 1)) return -EFAULT;
   if (!first) {
     if (!(flags & AT_EMPTY_PATH)) return -ENOENT;
     if (directory != AT_FDCWD) {

@@ -1,4 +1,5 @@
 // Calls that lead to a file by a path and that the kernel carries out itself, once the path is one of the host.
+#include "ptrace/accelerate/page.hh"
 #include "ptrace/owned.hh"
 #include "ptrace/procfs.hh"
 #include "ptrace/table.hh"
@@ -318,7 +319,9 @@ Answer changeRoot(Call& call, unsigned) {
     return Answer::give(error);
   if ((info.stx_mode & S_IFMT) != S_IFDIR) return Answer::give(-ENOTDIR);
   if (!call.privileged()) return Answer::give(-EPERM);
-  return Answer::give(call.state.tracees.reroot(call.tracee, place.guest.c_str()) ? 0 : -ENOMEM);
+  if (!call.state.tracees.reroot(call.tracee, place.guest.c_str())) return Answer::give(-ENOMEM);
+  useFastPath(call.state, call.tracee, false);
+  return Answer::give(0);
 }
 
 Answer watch(Call& call, unsigned) {

@@ -2,6 +2,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 
+#include "ptrace/accelerate/page.hh"
 #include "ptrace/procfs.hh"
 #include "ptrace/table.hh"
 
@@ -114,6 +115,7 @@ Answer loadFilter(Call& call, unsigned form) {
   if (!form && call.argument(0) != kMode) return Answer::proceed();
   if (!call.privileged() && !call.tracee.noNewPrivileges) return Answer::give(-EACCES);
   call.state.guestFilters = call.tracee.filtered = true;
+  useFastPath(call.state, call.tracee, false);
   return Answer::proceed();
 }
 

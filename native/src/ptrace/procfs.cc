@@ -1,5 +1,7 @@
 #include "ptrace/procfs.hh"
 
+#include "ptrace/accelerate/page.hh"
+
 namespace ptrace {
 
 namespace {
@@ -63,9 +65,12 @@ bool starts(const char* line, const char* end, const char* prefix) {
 }
 
 /// Without the engine's own mapping, and with the guest's paths.
-void writeMaps(size_t size, Output& out) {
+void writeMaps(size_t size, int process, Output& out) {
+  const Tracee* tracee = all->tracees.anyOf(process);
+  const uint64_t trampolines = all->inProcess && tracee ? trampolinesOf(*tracee) : 0;
   eachLine(size, [&](const char* line, const char* end) {
-    if (starts(line, end, "6ffff")) return;
+    const char* digits = line;
+    if (starts(line, end, "6ffff") || (trampolines && sys::takeHex(digits) == trampolines)) return;
     const char* path = line;
     while (path < end && *path != '/') path++;
     out.add(line, static_cast<size_t>(path - line));
@@ -311,7 +316,7 @@ long standIn(Call&, Place& place, int flags) {
       if (!name) return 0;
     }
     if (sys::equal(name, "/maps")) {
-      writeMaps(readHost(place.host.c_str()), out);
+      writeMaps(readHost(place.host.c_str()), place.process, out);
     } else if (sys::equal(name, "/status")) {
       writeStatus(readHost(place.host.c_str()), place.process, out);
     } else if (sys::equal(name, "/auxv")) {

@@ -112,6 +112,14 @@ bool Tracees::inherit(Tracee& child, const Tracee& maker, uint64_t flags) {
     memory->executable = maker.memory->executable;
     memory->file = maker.memory->file;
     memory->vector = maker.memory->vector;
+    memory->slow = maker.memory->slow;
+    // The child has the code as its maker has left it.
+    memory->idsDiffer = maker.memory->idsDiffer;
+    memory->patched = maker.memory->patched;
+    memory->trampolines = maker.memory->trampolines;
+    memory->codeStart = maker.memory->codeStart;
+    memory->codeEnd = maker.memory->codeEnd;
+    memcpy(memory->sites, maker.memory->sites, sizeof memory->sites);
     for (uint64_t& slots : memory->slots) slots = 0;
     child.memory = memory;
   }
@@ -131,6 +139,10 @@ bool Tracees::renew(Tracee& tracee) {
   for (uint64_t& slots : memory->slots) slots = 0;
   memory->executable = memory->file = Path();
   memory->vector = 0;
+  memory->slow = memory->idsDiffer = false;
+  memory->patched = 0;
+  memory->trampolines = memory->codeStart = memory->codeEnd = 0;
+  memset(memory->sites, 0, sizeof memory->sites);
   if (tracee.memory && tracee.slot >= 0) tracee.memory->slots[tracee.slot / 64] &= ~(1ull << (tracee.slot % 64));
   release(tracee.memory);
   tracee.memory = memory;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fakeroot/identity.hh"
+#include "ptrace/accelerate/layout.hh"
 #include "ptrace/arch/registers.hh"
 #include "ptrace/watchdog.hh"
 #include "sys/kernel.hh"
@@ -14,13 +15,24 @@ class Call;
 
 /// An address space: threads have it in common, and a vfork child has its parent's.
 struct Memory {
-  static constexpr unsigned kSlots = 256;
+  static constexpr unsigned kSlots = kThreadSlots, kSites = 64;
   uint32_t users;
   bool mapped;  // the stub page and the slots are there
   uint64_t slots[kSlots / 64];
   Path executable;  // as the guest names it; the kernel knows the ELF interpreter
   Path file;        // the same on the host
   uint64_t vector;  // where its auxiliary vector lies; 0: not known
+  // Of the accelerator `inprocess`:
+  bool slow;       // every call goes to the tracer
+  bool idsDiffer;  // its threads are not all the same user
+  unsigned patched;
+  uint64_t trampolines, codeStart, codeEnd;  // codeStart, codeEnd: a mapping that may be patched
+  /// How often a place has called.
+  struct Site {
+    uint64_t ip;
+    uint8_t times;
+  };
+  Site sites[kSites];
 };
 
 /// What CLONE_FS shares. The working directory is the kernel's.

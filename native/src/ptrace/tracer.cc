@@ -5,6 +5,7 @@
 #include <new>
 
 #include "ptrace/accelerate/filter.hh"
+#include "ptrace/accelerate/page.hh"
 #include "ptrace/accelerate/stub.hh"
 #include "ptrace/exec.hh"
 #include "ptrace/old.hh"
@@ -102,6 +103,8 @@ long Tracer::begin(Context& context, const wire::Step& step) {
   state_.boots = step.a & wire::kBoots;
   state_.traces = usesSeccomp(step);
   if (step.a & wire::kMustSeccomp && !state_.traces) return -ENOSYS;
+  state_.inProcess = state_.traces && step.a & wire::kInProcess && canAnswerInProcess();
+  if (step.a & wire::kMustInProcess && !state_.inProcess) return -ENOSYS;
   state_.scratch = Path(scratch);
   state_.hostname = sys::Text<65>(host);
   state_.release = sys::Text<65>(release);
@@ -125,6 +128,7 @@ long Tracer::begin(Context& context, const wire::Step& step) {
   sys::UniqueFd remains(sys::open(scratch, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (!remains.ok()) return remains.error();
   emptyDirectory(remains.get());
+  if (long error = sys::mkdirat(remains.get(), ".proc", 0755); error < 0) return error;
   sys::UniqueFd root(sys::open(tree, O_PATH | O_DIRECTORY));
   if (!root.ok()) return root.error();
   // The store looks for descriptors of its own from there.
@@ -338,6 +342,12 @@ void Tracer::onExec(Tracee*& tracee) {
 
 void Tracer::onSignal(Tracee& tracee, int signal) {
   Registers registers;
+  bool fault = signal == SIGSEGV || signal == SIGBUS, trap = signal == SIGTRAP && !tracee.loading;
+  if (state_.inProcess && (fault || trap) && getRegisters(tracee.tid, registers) &&
+      (fault ? mendFault(state_, registers) : mendTrap(state_, tracee, registers))) {
+    setRegisters(tracee.tid, registers);
+    return resume(tracee);
+  }
   if (signal == SIGTRAP && tracee.loading && getRegisters(tracee.tid, registers)) {
     Loading& loading = *tracee.loading;
     if (loading.mapping) {

@@ -54,6 +54,7 @@ class Tracer {
   void enter(Tracee& tracee);
   bool isNone(Tracee& tracee);
   void leave(Tracee& tracee);
+  void tellChanges(Tracee& tracee, const fakeroot::Identity& before);
   void takeStub(Tracee& tracee, Registers& registers);
   bool leaveStub(Tracee& tracee);
   void firstRun(Tracee& tracee);

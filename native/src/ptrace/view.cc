@@ -58,6 +58,7 @@ long View::add(const char* guest, const char* host, bool readOnly, bool hidden) 
 }
 
 void View::index() {
+  version_++;
   for (unsigned i = 0; i < count_; i++) sizes_[i] = static_cast<uint16_t>(rules_[i].guest.size());
 }
 
@@ -65,6 +66,7 @@ long View::keep(const char* guest, const char* host) {
   for (unsigned i = 0; i < count_; i++) {
     if (!sys::equal(rules_[i].guest.c_str(), guest)) continue;
     rules_[i].readOnly = true;
+    version_++;
     return 0;
   }
   if (count_ == kMost) return -ENOSPC;
@@ -151,6 +153,15 @@ long View::resolve(const Asker& who, const Base& base, const char* text, unsigne
   // The directory is where the descriptor says, whatever else shows there.
   if (!absolute && !base.inRoot && base.host) place.host = *base.host;
   const Rule* start = place.rule;
+  if (start->proc) {
+    // In the directory of a process.
+    const char* name = below(place.guest.c_str(), start->guest);
+    const char* end = name + 1;
+    uint32_t number = 0;
+    while (*name && *end && *end != '/') end++;
+    if (*name && sys::parseNumber(name + 1, end, &number) && processOf)
+      place.process = processOf(static_cast<int>(number));
+  }
   rest = Path(text);
   const char* p = rest.c_str();
   for (;;) {

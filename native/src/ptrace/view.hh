@@ -83,6 +83,8 @@ class View {
   const Rule* ruleOf(const char* guest) const;
   const Rule* rules() const { return rules_; }
   unsigned count() const { return count_; }
+  /// Another one whenever the rules have changed.
+  unsigned version() const { return version_; }
 
   /// Told when a fake root lacks the right to search or change a directory; it returns whether there is a right now.
   bool (*borrow)(const char* host, uint32_t bits) = nullptr;
@@ -100,7 +102,7 @@ class View {
   Rule rules_[kMost];
   /// Lengths of the guest's paths, side by side: the rules themselves lie far apart.
   uint16_t sizes_[kMost];
-  unsigned count_ = 0;
+  unsigned count_ = 0, version_ = 0;
   Path aliasGuest_, aliasHost_;
   int first_ = 0;
   bool showsFirst_ = false;

@@ -74,4 +74,13 @@ bool parseNumber(const char* text, const char* end, uint32_t* out) {
   return true;
 }
 
+uint64_t takeHex(const char*& text) {
+  uint64_t value = 0;
+  for (;; text++) {
+    int digit = *text >= '0' && *text <= '9' ? *text - '0' : *text >= 'a' && *text <= 'f' ? *text - 'a' + 10 : -1;
+    if (digit < 0) return value;
+    value = value << 4 | static_cast<uint64_t>(digit);
+  }
+}
+
 }  // namespace sys

@@ -72,4 +72,7 @@ class Text {
 /// Reads a decimal number that is the whole of [text, end). False on anything else, also on overflow of 32 bits.
 bool parseNumber(const char* text, const char* end, uint32_t* out);
 
+/// Reads a hexadecimal number as the kernel writes it, and goes behind it.
+uint64_t takeHex(const char*& text);
+
 }  // namespace sys

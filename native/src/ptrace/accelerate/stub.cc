@@ -36,7 +36,10 @@ tsnspawn_stub_loader:
   jz 3f
   mov %r12, %rdi
 3: syscall
-  testb $8, 56(%rbx)
+  testb $16, 56(%rbx)
+  jz 6f
+  mov %rax, 8(%rbx)
+6: testb $8, 56(%rbx)
   jnz 4f
   cmp $-4095, %rax
   jae 8f

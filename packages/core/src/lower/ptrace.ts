@@ -12,7 +12,7 @@ import { lowerLimits, lowerMonitor, lowerTail } from './tail';
 import { cannot, requireNothingInside, requireTraceable } from './traceable';
 
 /** Which of the ways to hear of a call is taken; without it the fastest that there is. */
-export type Accelerator = 'none' | 'trace';
+export type Accelerator = 'none' | 'trace' | 'inprocess';
 
 export interface TraceOptions {
   /** the caller is root: the guest's users are those of the kernel */

@@ -139,6 +139,8 @@ enum TraceFlag {
   BySeccomp = 1 << 2,
   MustSeccomp = 1 << 3,
   FakeLinks = 1 << 4,
+  InProcess = 1 << 5,
+  MustInProcess = 1 << 6,
 }
 
 const PERSONALITIES = { 'x86-64': 0, x86: 8 } as const;
@@ -434,6 +436,7 @@ export function fieldsOf(
         (step.boots ? TraceFlag.Boots : 0) |
         (step.accelerator === 'none' ? 0 : TraceFlag.BySeccomp) |
         (step.accelerator === 'trace' ? TraceFlag.MustSeccomp : 0) |
+        (step.accelerator === 'inprocess' ? TraceFlag.InProcess | TraceFlag.MustInProcess : 0) |
         (step.fakeLinks ? TraceFlag.FakeLinks : 0);
       return r;
     case 'rule':

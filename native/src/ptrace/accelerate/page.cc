@@ -1,0 +1,155 @@
+#include "ptrace/accelerate/page.hh"
+
+#include "ptrace/accelerate/stub.hh"
+#include "sys/stat.hh"
+
+#if defined(__x86_64__)
+asm(R"(
+.pushsection .rodata.image, "a"
+.globl tsnspawn_image_start, tsnspawn_image_end
+.balign 16
+tsnspawn_image_start:
+  .incbin "image.bin"
+tsnspawn_image_end:
+.popsection
+)");
+#endif
+
+namespace ptrace {
+
+namespace {
+
+constexpr size_t kAhead = kImage - kRegion;
+
+const ImageHead& image() { return *reinterpret_cast<const ImageHead*>(tsnspawn_image_start); }
+
+/// All of it, as it is put into the processes.
+struct Whole {
+  bool made, holds;  // holds: the rules have found room
+  unsigned version;  // of the view
+  size_t size;
+  char bytes[kCodeSize];
+};
+Whole* whole = nullptr;
+
+struct Node {
+  uint64_t device = 0, number = 0;
+};
+
+Node nodeOf(const char* path) {
+  struct statx info;
+  if (sys::statxat(AT_FDCWD, path, 0, STATX_INO, &info) < 0) return {};
+  return {sys::deviceNumber(info.stx_dev_major, info.stx_dev_minor), info.stx_ino};
+}
+
+/// The rules behind the image. Returns their end, or 0 where there is no room.
+size_t writeRules(const State& state, char* bytes) {
+  const View& view = state.view;
+  size_t start = kAhead + static_cast<size_t>(tsnspawn_image_end - tsnspawn_image_start);
+  size_t end = start + sizeof(PageRules) + view.count() * sizeof(PageRule);
+  if (end > kCodeSize) return 0;
+  auto* to = reinterpret_cast<PageRules*>(bytes + start);
+  memset(to, 0, end - start);
+  to->count = view.count();
+  to->fakeIds = state.fakeIds;
+  to->uid = state.uid;
+  to->gid = state.gid;
+  to->procDevice = nodeOf("/proc").device;
+  Path listing = state.scratch;
+  const Node node = nodeOf(listing.add("/.proc").c_str());
+  to->listingDevice = node.device;
+  to->listingNode = node.number;
+  auto put = [&](const Path& text, uint16_t& at, uint16_t& size) {
+    // The root is the empty text, to which what follows is added with its slash.
+    size = static_cast<uint16_t>(text.size() == 1 && text.c_str()[0] == '/' ? 0 : text.size());
+    at = static_cast<uint16_t>(end - start);
+    if (end + size > kCodeSize) return false;
+    memcpy(bytes + end, text.c_str(), size);
+    end += size;
+    return true;
+  };
+  for (unsigned i = 0; i < view.count(); i++) {
+    const Rule& rule = view.rules()[i];
+    PageRule& one = to->rules[i];
+    if (!put(rule.guest, one.guestAt, one.guestSize) || !put(rule.host, one.hostAt, one.hostSize)) return 0;
+    one.readOnly = rule.readOnly;
+    one.closed = rule.hidden || below(rule.host.c_str(), Path("/proc"));
+    uint32_t hash = 0;
+    for (const char* p = rule.guest.c_str(); *p; p++) hash = *p == '/' ? 0 : addToHash(hash, *p);
+    if (hash) to->names |= nameBit(hash);
+  }
+  return end;
+}
+
+bool makeWhole(State& state) {
+  if (!whole) whole = static_cast<Whole*>(reserve(sizeof *whole));
+  if (!whole) return false;
+  if (whole->made && whole->version == state.view.version()) return true;
+  whole->made = true;
+  whole->version = state.view.version();
+  memcpy(whole->bytes, tsnspawn_stub_start, codeSize());
+  whole->size = codeSize();
+  whole->holds = false;
+  if (!state.inProcess) return true;
+  memcpy(whole->bytes + kAhead, tsnspawn_image_start, static_cast<size_t>(tsnspawn_image_end - tsnspawn_image_start));
+  size_t size = writeRules(state, whole->bytes);
+  whole->holds = size > 0;
+  if (size) whole->size = size;
+  return true;
+}
+
+}  // namespace
+
+bool canAnswerInProcess() {
+  return sys::openat2(AT_FDCWD, "/", O_PATH, RESOLVE_NO_SYMLINKS) != -ENOSYS &&
+         sys::invoke(__NR_faccessat2, AT_FDCWD, "/", 0, AT_EMPTY_PATH) != -ENOSYS;
+}
+
+bool putPage(State& state, int tid) { return makeWhole(state) && forceMemory(tid, kRegion, whole->bytes, whole->size); }
+
+Header headerOf(const State& state, const Tracee& tracee) {
+  Header to{};
+  const fakeroot::Identity& who = tracee.identity;
+  const Memory& memory = *tracee.memory;
+  to.off = !state.inProcess || !whole || !whole->holds || memory.slow || tracee.filtered ||
+           !sys::equal(tracee.root->path.c_str(), "/");
+  to.idsHold = !memory.idsDiffer;
+  const uint32_t user[] = {who.user.real, who.user.effective, who.user.saved};
+  const uint32_t group[] = {who.group.real, who.group.effective, who.group.saved};
+  memcpy(to.user, user, sizeof user);
+  memcpy(to.group, group, sizeof group);
+  to.tabled = state.owners.mayMistake();
+  return to;
+}
+
+void tellPage(State& state, const Tracee& tracee) {
+  if (!state.inProcess || !tracee.memory->mapped || tracee.loading) return;
+  const Header header = headerOf(state, tracee);
+  writeMemory(tracee.tid, kHeader, &header, offsetof(Header, rooms));
+}
+
+void tellPages(State& state) {
+  state.tracees.each([&](Tracee& tracee) {
+    if (tracee.known) tellPage(state, tracee);
+  });
+}
+
+void useFastPath(State& state, Tracee& tracee, bool use) {
+  tracee.memory->slow = !use;
+  tellPage(state, tracee);
+}
+
+bool mendFault(const State& state, Registers& registers) {
+  if (!state.inProcess) return false;
+  uint64_t ip = registers.ip();
+  if (ip == image().probe) {
+    // There is no stack: the call is made where it comes from, which leaves it to the tracer.
+    registers.setIp(registers.rcx - kCallSize);
+    return true;
+  }
+  if (ip < image().copy || ip >= image().copyEnd) return false;
+  registers.setIp(image().failed);
+  return true;
+}
+
+}  // namespace ptrace

@@ -1,0 +1,88 @@
+// Where a patched site comes to, with the number of the call in eax, where it is to return to in rcx, and all else as the guest has it.
+// The call is answered here, or made at the site itself, where the tracer is told of it.
+#include "ptrace/inprocess/serve.hh"
+
+#if defined(__x86_64__)
+asm(R"(
+.pushsection .text.head, "ax"
+.quad page_entry, page_probe, page_copy, page_copy_end, page_copy_failed, page_end
+.globl page_entry
+page_entry:
+# Without a stack this faults, and the tracer has the call made at the site. What lies so far below it is nobody's.
+page_probe:
+  mov %rax, -1024(%rsp)
+# Behind what the guest may use below its stack.
+  lea -128(%rsp), %rsp
+  pushf
+  push %rcx
+  push %rax
+  push %r9
+  push %r8
+  push %r10
+  push %rdx
+  push %rsi
+  push %rdi
+  push %rbp
+  cld
+  mov %rsp, %rdi
+  mov %rsp, %rbp
+  and $-16, %rsp
+  call page_serve
+  mov %rbp, %rsp
+  pop %rbp
+  pop %rdi
+  pop %rsi
+  pop %rdx
+  pop %r10
+  pop %r8
+  pop %r9
+  movabs $0x8000000000000000, %rcx
+  cmp %rcx, %rax
+  je 1f
+  pop %rcx
+  pop %rcx
+  popf
+  lea 128(%rsp), %rsp
+  jmp *%rcx
+1: pop %rax
+  pop %rcx
+  popf
+  lea 128(%rsp), %rsp
+  lea -2(%rcx), %rcx
+  jmp *%rcx
+
+.globl page_copy_text
+page_copy_text:
+  xor %eax, %eax
+1: cmp %rdx, %rax
+  je 2f
+page_copy:
+  movzbl (%rsi,%rax), %ecx
+page_copy_end:
+  mov %cl, (%rdi,%rax)
+  test %cl, %cl
+  je 2f
+  inc %rax
+  jmp 1b
+2: ret
+page_copy_failed:
+  mov $-14, %rax
+  ret
+
+.globl memcpy
+memcpy:
+  mov %rdi, %rax
+  mov %rdx, %rcx
+  rep movsb
+  ret
+.globl memset
+memset:
+  mov %rdi, %r8
+  mov %esi, %eax
+  mov %rdx, %rcx
+  rep stosb
+  mov %r8, %rax
+  ret
+.popsection
+)");
+#endif

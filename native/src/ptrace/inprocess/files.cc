@@ -1,0 +1,187 @@
+// Opening files and looking at them.
+#include "fakeroot/owners.hh"
+#include "ptrace/inprocess/serve.hh"
+
+namespace page {
+
+namespace {
+
+constexpr uint32_t kType = 0170000, kRegular = 0100000, kDirectory = 0040000, kLink = 0120000;
+
+/// What the owner of a file hangs on.
+struct Facts {
+  uint32_t mode, uid, gid;
+  uint64_t size;
+};
+
+/// A name by which an attribute can be asked for, of a file that no path leads to without links but this one.
+class Name {
+ public:
+  explicit Name(const Path& path) : text_(path.host()) {
+    if (path.absolute() || path.directory() == AT_FDCWD) return;
+    // "/proc/self/fd/N/name", in front of the room's last page.
+    char* to = const_cast<char*>(path.host()) + 2 * 4096;
+    text_ = to;
+    for (const char* p = "/proc/self/fd/"; *p; p++) *to++ = *p;
+    char digits[12];
+    unsigned count = 0;
+    auto number = static_cast<unsigned>(path.directory());
+    do digits[count++] = static_cast<char>('0' + number % 10);
+    while (number /= 10);
+    while (count) *to++ = digits[--count];
+    *to++ = '/';
+    for (const char* p = path.host(); (*to++ = *p); p++) {
+    }
+  }
+  long get(const char* attribute, char* to, size_t n) const {
+    return sys::invoke(__NR_lgetxattr, text_, attribute, to, n);
+  }
+
+ private:
+  const char* text_;
+};
+
+/// The same of an open file.
+class Open {
+ public:
+  explicit Open(int fd) : fd_(fd) {}
+  long get(const char* attribute, char* to, size_t n) const {
+    return sys::invoke(__NR_fgetxattr, fd_, attribute, to, n);
+  }
+
+ private:
+  int fd_;
+};
+
+/// Puts the owner that the guest sees into the place of the real one, as ownerOf() does. False where that takes the tracer.
+template <typename Named>
+bool show(const Named& file, Facts& facts) {
+  const ptrace::PageRules& all = rules();
+  if (!all.fakeIds) return true;
+  uint32_t type = facts.mode & kType;
+  fakeroot::Owner owner;
+  bool tabled = type != kRegular && type != kDirectory;
+  if (!tabled) {
+    char value[64];
+    long size = file.get(fakeroot::kOwnerAttribute, value, sizeof value);
+    tabled = size == -EOPNOTSUPP;
+    if (!tabled && size < 0 && size != -ENODATA) return false;
+    if (size > 0 && !fakeroot::decodeOwner(value, static_cast<size_t>(size), owner)) owner = {};
+    // An empty file may stand for a device.
+    if (!tabled && type == kRegular && facts.size == 0 &&
+        file.get(fakeroot::kDeviceAttribute, value, sizeof value) != -ENODATA)
+      return false;
+  }
+  if (tabled && header().tabled) return false;
+  // What others of the host own is theirs.
+  bool foreign = facts.uid != all.uid;
+  if (!foreign || owner.gid || facts.gid == all.gid) facts.gid = owner.gid;
+  if (!foreign || owner.uid) facts.uid = owner.uid;
+  return true;
+}
+
+template <typename Named>
+bool show(const Named& file, struct stat* to) {
+  Facts facts{to->st_mode, to->st_uid, to->st_gid, static_cast<uint64_t>(to->st_size)};
+  if (!show(file, facts)) return false;
+  to->st_uid = facts.uid, to->st_gid = facts.gid;
+  return true;
+}
+
+template <typename Named>
+bool show(const Named& file, struct statx* to) {
+  Facts facts{to->stx_mode, to->stx_uid, to->stx_gid, to->stx_size};
+  if (!show(file, facts)) return false;
+  to->stx_uid = facts.uid, to->stx_gid = facts.gid;
+  return true;
+}
+
+/// A place that is looked at through a descriptor, which no other program that this process becomes gets.
+class Place {
+ public:
+  Place(Path& path, bool follow)
+      : fd_(openPath(path, static_cast<uint64_t>(O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW)))) {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
+    if (fd_ >= 0) sys::invoke(__NR_close, fd_);
+  }
+  long fd() const { return fd_; }
+
+ private:
+  long fd_;
+};
+
+}  // namespace
+
+long openFile(int directory, const char* text, int flags, unsigned mode) {
+  constexpr int kReads = O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_LARGEFILE;
+  constexpr int kPlace = O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW;
+  (void)mode;
+  if (flags & ~kReads && flags & ~kPlace) return kSlow;
+  Room room;
+  Path path(room);
+  if (long error = path.take(directory, text); error) return error;
+  return openPath(path, static_cast<uint64_t>(flags));
+}
+
+long showPath(int directory, const char* text, struct stat* to, bool follow) {
+  Room room;
+  Path path(room);
+  if (long error = path.take(directory, text); error) return error;
+  if (path.single()) {
+    // No link can be on the way.
+    long error = sys::invoke(__NR_newfstatat, directory, path.host(), to, AT_SYMLINK_NOFOLLOW);
+    if (error == -ENOENT) return error;
+    if (error < 0) return kSlow;
+    if (!follow || (to->st_mode & kType) != kLink) return show(Name(path), to) ? 0 : kSlow;
+  }
+  Place place(path, follow);
+  if (place.fd() < 0) return place.fd();
+  if (sys::invoke(__NR_newfstatat, place.fd(), "", to, AT_EMPTY_PATH) < 0) return kSlow;
+  return show(Name(path), to) ? 0 : kSlow;
+}
+
+long showOpen(int fd, struct stat* to) {
+  if (sys::invoke(__NR_fstat, fd, to) < 0) return kSlow;
+  return show(Open(fd), to) ? 0 : kSlow;
+}
+
+long showExtended(int directory, const char* text, int flags, unsigned mask, struct statx* to) {
+  constexpr unsigned kNeeded = STATX_BASIC_STATS;
+  constexpr int kHow = AT_STATX_SYNC_TYPE;
+  if (flags & ~(kHow | AT_SYMLINK_NOFOLLOW) || mask & STATX__RESERVED) return kSlow;
+  Room room;
+  Path path(room);
+  if (long error = path.take(directory, text); error) return error;
+  Place place(path, !(flags & AT_SYMLINK_NOFOLLOW));
+  if (place.fd() < 0) return place.fd();
+  if (sys::invoke(__NR_statx, place.fd(), "", (flags & kHow) | AT_EMPTY_PATH, mask | kNeeded, to) < 0) return kSlow;
+  return show(Name(path), to) ? 0 : kSlow;
+}
+
+long access(int directory, const char* text, int mode) {
+  constexpr int kRead = 4, kExecute = 1;
+  if (mode & ~(kRead | kExecute)) return kSlow;
+  Room room;
+  Path path(room);
+  if (long error = path.take(directory, text); error) return error;
+  Place place(path, true);
+  if (place.fd() < 0 || mode == 0) return place.fd() < 0 ? place.fd() : 0;
+  return sys::invoke(__NR_faccessat2, place.fd(), "", mode, AT_EMPTY_PATH) == 0 ? 0 : kSlow;
+}
+
+long readLink(int directory, const char* text, char* to, int size) {
+  if (size <= 0) return kSlow;
+  Room room;
+  Path path(room);
+  if (long error = path.take(directory, text); error) return error;
+  Place place(path, false);
+  if (place.fd() < 0) return place.fd();
+  long length = sys::invoke(__NR_readlinkat, place.fd(), "", to, size);
+  // What is no link has no such text: -ENOENT of an empty path.
+  if (length == -ENOENT) return -EINVAL;
+  return length < 0 ? kSlow : length;
+}
+
+}  // namespace page

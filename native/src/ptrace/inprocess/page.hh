@@ -1,0 +1,49 @@
+// What the tracer and the code in the guest's processes have to know of each other.
+#pragma once
+
+#include <stddef.h>
+
+#include "ptrace/accelerate/layout.hh"
+
+namespace ptrace {
+
+/// The image begins with it.
+struct ImageHead {
+  uint64_t entry;                  // where a patched site goes
+  uint64_t probe;                  // the instruction that finds out whether there is a stack
+  uint64_t copy, copyEnd, failed;  // those that read the guest's texts, and where they go on when that cannot be read
+  uint64_t end;
+};
+
+/// In the private memory of each address space, where the tracer writes it.
+struct Header {
+  uint32_t off;                // every call goes to the tracer
+  uint32_t idsHold;            // all threads have the ids that are here
+  uint32_t user[3], group[3];  // real, effective, saved
+  uint32_t tabled;             // owners are remembered of what can carry no attributes
+  uint64_t rooms;              // those that are taken, a bit each
+};
+constexpr uint64_t kHeader = kExecRoom, kHeaderSize = 0x100;
+static_assert(sizeof(Header) <= kHeaderSize && kRooms <= 64);
+
+/// The rules of the view, as texts: `at` counts from the start of PageRules.
+struct PageRule {
+  uint16_t guestAt, guestSize, hostAt, hostSize;
+  uint16_t readOnly;
+  uint16_t closed;  // the tracer alone knows what is there: procfs, what is hidden
+};
+
+struct PageRules {
+  uint32_t count;
+  uint32_t fakeIds, uid, gid;           // the caller's
+  uint64_t procDevice;                  // st_dev of procfs
+  uint64_t listingDevice, listingNode;  // the directory that stands for the root of procfs
+  uint64_t names;                       // a bit for the hash of the last component of each rule
+  PageRule rules[];
+};
+
+/// The bit of a name in PageRules::names.
+inline uint64_t nameBit(uint32_t hash) { return uint64_t{1} << ((hash ^ hash >> 6 ^ hash >> 12) & 63); }
+inline uint32_t addToHash(uint32_t hash, char c) { return hash * 31 + static_cast<unsigned char>(c); }
+
+}  // namespace ptrace

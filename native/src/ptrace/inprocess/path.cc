@@ -1,0 +1,206 @@
+// Paths of the guest: by the rules to one of the host, which the kernel walks without following any link. Where there is one, its text
+// is put into the path of the guest, and the walk begins anew; so whatever another thread makes of a directory meanwhile, nothing leads
+// out of the tree.
+#include "ptrace/inprocess/serve.hh"
+
+namespace page {
+
+namespace {
+
+constexpr int kEmptyPath = AT_EMPTY_PATH;
+constexpr unsigned kMostLinks = 12, kMostTurns = 100;
+/// What was a link is none any more.
+constexpr long kAgain = -EAGAIN;
+
+/// A directory of which the tracer shows another picture than the kernel's.
+bool isShown(const struct stat& info) {
+  const ptrace::PageRules& all = rules();
+  return info.st_dev == all.procDevice || (info.st_dev == all.listingDevice && info.st_ino == all.listingNode);
+}
+
+/// Whether it is the last component of the place of a rule.
+bool isRuleName(const char* name, unsigned size) {
+  const ptrace::PageRules& all = rules();
+  for (unsigned i = 0; i < all.count; i++) {
+    const ptrace::PageRule& one = all.rules[i];
+    if (one.guestSize <= size) continue;
+    const char* last = page_end + one.guestAt + one.guestSize - size;
+    unsigned same = 0;
+    while (same < size && last[same] == name[same]) same++;
+    if (same == size && last[-1] == '/') return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Room::Room() {
+  uint64_t taken = __atomic_load_n(&header().rooms, __ATOMIC_RELAXED);
+  for (;;) {
+    uint64_t free = ~taken & ((uint64_t{1} << ptrace::kRooms) - 1);
+    if (!free) return;
+    number_ = static_cast<unsigned>(__builtin_ctzll(free));
+    if (__atomic_compare_exchange_n(&header().rooms, &taken, taken | uint64_t{1} << number_, true, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_RELAXED))
+      break;
+  }
+  at_ = reinterpret_cast<char*>(ptrace::kFirstRoom + ptrace::kRoomSize * number_);
+}
+
+Room::~Room() {
+  if (at_) __atomic_fetch_and(&header().rooms, ~(uint64_t{1} << number_), __ATOMIC_RELEASE);
+}
+
+long Path::take(int directory, const char* from) {
+  if (!text_) return kSlow;
+  long size = page_copy_text(text_, from, kLongest);
+  if (size <= 0 || size == kLongest) return kSlow;
+  size_ = static_cast<unsigned>(size);
+  directory_ = directory;
+  absolute_ = *text_ == '/';
+  if (!absolute_) {
+    // Below procfs all is the tracer's.
+    struct stat info;
+    if (sys::invoke(__NR_newfstatat, directory, "", &info, kEmptyPath) < 0 || isShown(info)) return kSlow;
+  }
+  if (long error = normalize(); error) return error;
+  return locate();
+}
+
+/// Takes out what means nothing. kSlow where the path goes up, or is empty then.
+long Path::normalize() {
+  unsigned to = 0;
+  const char* p = text_;
+  const char* end = text_ + size_;
+  bool crosses = false;
+  hasSlash_ = slash_ = false;
+  uint32_t names = 0;
+  while (p < end) {
+    while (p < end && *p == '/') p++, slash_ = true;
+    const char* first = p;
+    uint32_t hash = 0;
+    while (p < end && *p != '/') hash = ptrace::addToHash(hash, *p++);
+    auto size = static_cast<unsigned>(p - first);
+    if (!size) break;
+    slash_ = false;
+    if (size == 1 && *first == '.') {
+      slash_ = true;
+      continue;
+    }
+    if (size == 2 && first[0] == '.' && first[1] == '.') return kSlow;
+    if (!absolute_ && rules().names & ptrace::nameBit(hash)) crosses |= isRuleName(first, size);
+    if (absolute_ || names) text_[to++] = '/', hasSlash_ = true;
+    for (unsigned i = 0; i < size; i++) text_[to++] = first[i];
+    names++;
+  }
+  text_[to] = 0;
+  size_ = to;
+  // A relative path may cross to where a rule is.
+  return !names || crosses ? kSlow : 0;
+}
+
+const ptrace::PageRule* Path::ruleOf(const char* guest, unsigned size) const {
+  const ptrace::PageRules& all = rules();
+  const ptrace::PageRule* best = nullptr;
+  for (unsigned i = 0; i < all.count; i++) {
+    const ptrace::PageRule& one = all.rules[i];
+    if (one.guestSize > size || (best && one.guestSize < best->guestSize)) continue;
+    if (one.guestSize < size && guest[one.guestSize] != '/') continue;
+    const char* text = page_end + one.guestAt;
+    unsigned at = one.guestSize;
+    while (at > 0 && guest[at - 1] == text[at - 1]) at--;
+    if (at == 0) best = &one;
+  }
+  return best;
+}
+
+bool Path::toHost(unsigned size, char* to, const ptrace::PageRule*& rule) const {
+  rule = ruleOf(text_, size);
+  if (!rule || rule->closed || rule->hostSize + size > kLongest) return false;
+  const char* host = page_end + rule->hostAt;
+  unsigned at = 0;
+  for (; at < rule->hostSize; at++) to[at] = host[at];
+  for (unsigned i = rule->guestSize; i < size; i++) to[at++] = text_[i];
+  to[at] = 0;
+  return true;
+}
+
+long Path::locate() {
+  // Behind the text of the guest, in the same page mostly.
+  host_ = text_ + size_ + 2;
+  if (!absolute_) {
+    host_ = text_;
+    if (slash_) text_[size_] = '/', text_[size_ + 1] = 0, hasSlash_ = true;
+    return 0;
+  }
+  directory_ = AT_FDCWD;
+  if (!toHost(size_, host_, rule_)) return kSlow;
+  if (slash_) {
+    char* end = host_;
+    while (*end) end++;
+    end[0] = '/', end[1] = 0;
+  }
+  return 0;
+}
+
+long Path::splice(bool follow) {
+  char* link = text_ + ptrace::kRoomSize - 4096;
+  char* here = text_ + 2 * 4096;
+  for (unsigned end = absolute_ ? 1 : 0; end < size_;) {
+    unsigned start = end;
+    while (end < size_ && text_[end] != '/') end++;
+    bool last = end == size_;
+    if (last && (!follow || slash_)) return kSlow;
+    const ptrace::PageRule* rule = nullptr;
+    if (absolute_) {
+      if (!toHost(end, here, rule)) return kSlow;
+    } else {
+      for (unsigned i = 0; i < end; i++) here[i] = text_[i];
+      here[end] = 0;
+    }
+    long length = -EINVAL;
+    if (!rule || rule->guestSize != end) length = sys::invoke(__NR_readlinkat, directory_, here, link, kLongest);
+    if (length == -EINVAL) {
+      end++;
+      continue;
+    }
+    if (length == -ENOENT) return -ENOENT;
+    unsigned rest = size_ - end;
+    if (length <= 0 || length + start + rest >= kLongest) return kSlow;
+    auto size = static_cast<unsigned>(length);
+    const char* target = link;
+    if (*target == '/') start = 0, absolute_ = true;
+    while (absolute_ && size >= 3 && target[0] == '.' && target[1] == '.' && target[2] == '/') {
+      // What comes before has been looked at: it is a directory, and goes up to where it says.
+      target += 3, size -= 3;
+      if (start > 1) start--;
+      while (start > 1 && text_[start - 1] != '/') start--;
+    }
+    if (!size) return kSlow;
+    for (unsigned i = 0; i < rest; i++) here[i] = text_[end + i];
+    for (unsigned i = 0; i < size; i++) text_[start++] = target[i];
+    for (unsigned i = 0; i < rest; i++) text_[start++] = here[i];
+    if (slash_) text_[start++] = '/';
+    size_ = start;
+    text_[size_] = 0;
+    if (long error = normalize(); error) return error;
+    return locate();
+  }
+  return kAgain;
+}
+
+long openPath(Path& path, uint64_t flags, uint64_t mode) {
+  open_how how{flags, mode, RESOLVE_NO_SYMLINKS};
+  bool follow = !(flags & O_NOFOLLOW);
+  for (unsigned links = 0, turns = 0; links < kMostLinks && turns < kMostTurns; turns++) {
+    long fd = sys::invoke(__NR_openat2, path.directory(), path.host(), &how, sizeof how);
+    if (fd >= 0 || fd == -ENOENT || fd == -EINTR) return fd;
+    if (fd != -ELOOP) return kSlow;
+    long error = path.splice(follow);
+    if (error && error != kAgain) return error;
+    if (!error) links++;
+  }
+  return kSlow;
+}
+
+}  // namespace page

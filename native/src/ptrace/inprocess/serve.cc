@@ -1,0 +1,71 @@
+#include "ptrace/inprocess/serve.hh"
+
+namespace page {
+
+namespace {
+
+int number(uint64_t argument) { return static_cast<int>(argument); }
+
+template <typename T>
+T* at(uint64_t argument) {
+  return reinterpret_cast<T*>(argument);
+}
+
+long idOf(const uint32_t& id) { return header().idsHold ? static_cast<long>(id) : kSlow; }
+
+long showAt(int directory, const char* text, struct stat* to, int flags) {
+  // glibc asks so for what is open. The empty text is looked at where it cannot be missing.
+  if (flags == AT_EMPTY_PATH) {
+    char first;
+    return directory >= 0 && page_copy_text(&first, text, 1) == 0 ? showOpen(directory, to) : kSlow;
+  }
+  if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)) return kSlow;
+  return showPath(directory, text, to, !(flags & AT_SYMLINK_NOFOLLOW));
+}
+
+}  // namespace
+
+extern "C" long page_serve(const Frame& frame) {
+  const ptrace::Header& head = header();
+  if (head.off) return kSlow;
+  int directory = number(frame.rdi);
+  switch (frame.number) {
+    case __NR_getuid:
+      return idOf(head.user[0]);
+    case __NR_geteuid:
+      return idOf(head.user[1]);
+    case __NR_getgid:
+      return idOf(head.group[0]);
+    case __NR_getegid:
+      return idOf(head.group[1]);
+    case __NR_open:
+      return openFile(AT_FDCWD, at<char>(frame.rdi), number(frame.rsi), number(frame.rdx));
+    case __NR_openat:
+      return openFile(directory, at<char>(frame.rsi), number(frame.rdx), number(frame.r10));
+    case __NR_stat:
+      return showPath(AT_FDCWD, at<char>(frame.rdi), at<struct stat>(frame.rsi), true);
+    case __NR_lstat:
+      return showPath(AT_FDCWD, at<char>(frame.rdi), at<struct stat>(frame.rsi), false);
+    case __NR_fstat:
+      return showOpen(directory, at<struct stat>(frame.rsi));
+    case __NR_newfstatat:
+      return showAt(directory, at<char>(frame.rsi), at<struct stat>(frame.rdx), number(frame.r10));
+    case __NR_statx:
+      return showExtended(directory, at<char>(frame.rsi), number(frame.rdx), static_cast<unsigned>(frame.r10),
+                          at<struct statx>(frame.r8));
+    case __NR_access:
+      return access(AT_FDCWD, at<char>(frame.rdi), number(frame.rsi));
+    case __NR_faccessat:
+      return access(directory, at<char>(frame.rsi), number(frame.rdx));
+    case __NR_faccessat2:
+      return number(frame.r10) ? kSlow : access(directory, at<char>(frame.rsi), number(frame.rdx));
+    case __NR_readlink:
+      return readLink(AT_FDCWD, at<char>(frame.rdi), at<char>(frame.rsi), number(frame.rdx));
+    case __NR_readlinkat:
+      return readLink(directory, at<char>(frame.rsi), at<char>(frame.rdx), number(frame.r10));
+    default:
+      return kSlow;
+  }
+}
+
+}  // namespace page

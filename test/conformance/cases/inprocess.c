@@ -1,0 +1,326 @@
+// Calls that are made again and again from one place: an engine may answer them in the process itself from the second time on, and
+// nothing is to tell.
+#include <pthread.h>
+#include <setjmp.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include "case.h"
+
+enum { OFTEN = 50 };
+#define MANY(...) for (int turn_ = 0; turn_ < OFTEN; turn_++) __VA_ARGS__
+
+/// Every call that can be answered so, often enough.
+static void warm(void) {
+  struct stat info;
+  struct statx more;
+  char link[64];
+  MANY({
+    close(open("/conformance/mark", O_RDONLY)), close(openat(AT_FDCWD, ".", O_RDONLY | O_DIRECTORY));
+    stat("/conformance/mark", &info), lstat("/conformance/mark", &info), fstat(1, &info), fstatat(AT_FDCWD, ".", &info, 0);
+    statx(AT_FDCWD, "/conformance/mark", 0, STATX_BASIC_STATS, &more);
+    access("/conformance/mark", R_OK), faccessat(AT_FDCWD, "/conformance/mark", R_OK, 0);
+    readlink("/conformance/mark", link, sizeof link), readlinkat(AT_FDCWD, "/conformance/mark", link, sizeof link);
+    getuid(), geteuid(), getgid(), getegid();
+  });
+}
+
+static int countDescriptors(void) {
+  int count = 0;
+  for (int fd = 0; fd < 1024; fd++) count += fcntl(fd, F_GETFD) >= 0;
+  return count;
+}
+
+static sigjmp_buf out;
+static volatile sig_atomic_t seen;
+static void leaps(int signal) {
+  (void)signal;
+  siglongjmp(out, 1);
+}
+static void counts(int signal) {
+  struct stat info;
+  (void)signal;
+  seen += stat("/conformance/mark", &info) == 0;
+}
+static void handle(int signal, void (*handler)(int), int flags) {
+  struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+  sigaction(signal, &action, NULL);
+}
+static void alarmIn(int microseconds, int again) {
+  struct itimerval time = {{0, again}, {0, microseconds}};
+  setitimer(ITIMER_REAL, &time, NULL);
+}
+
+CASE("handlers leap out of calls that wait, more often than there is room") {
+  warm();
+  mkfifo("fifo", 0600);
+  handle(SIGALRM, leaps, SA_NODEFER);
+  int left = 0, before = countDescriptors();
+  for (int i = 0; i < 80; i++) {
+    if (sigsetjmp(out, 1)) {
+      left++;
+      continue;
+    }
+    alarmIn(1000, 0);
+    close(open("fifo", O_RDONLY));
+  }
+  VALUE(left);
+  HOLDS(countDescriptors() == before);
+  struct stat info;
+  DO(stat("/conformance/mark", &info));
+  TEXT(open("/conformance/mark", O_RDONLY));
+}
+
+CASE("a call that waits is interrupted after it has been made often") {
+  warm();
+  mkfifo("fifo", 0600);
+  handle(SIGALRM, counts, 0);
+  alarmIn(5000, 0);
+  OPEN(open("fifo", O_RDONLY));
+  VALUE((long)seen);
+  handle(SIGALRM, counts, SA_RESTART);
+  alarmIn(5000, 5000);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    usleep(50000);
+    int fd = open("fifo", O_WRONLY);
+    write(fd, "through\n", 8);
+    _exit(0);
+  }
+  TEXT(open("fifo", O_RDONLY));
+  alarmIn(0, 0);
+  HOLDS(seen > 2);
+  sayChild("child", child);
+}
+
+CASE("signals at any moment of a call that is made often") {
+  warm();
+  struct stat info;
+  handle(SIGALRM, counts, SA_RESTART);
+  int right = 0, before = countDescriptors();
+  alarmIn(300, 300);
+  for (int i = 0; i < 5000; i++)
+    right += stat("/conformance/mark", &info) == 0 && info.st_uid == 0 && stat("/conformance/no/where", &info) < 0 && errno == ENOENT;
+  alarmIn(0, 0);
+  VALUE(right);
+  HOLDS(countDescriptors() == before && seen > 0);
+}
+
+CASE("addresses that lead nowhere, after good ones") {
+  warm();
+  struct stat info;
+  char* page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  munmap(page + 4096, 4096);
+  memset(page, 'x', 4096);
+  void (*before)(int) = signal(SIGSEGV, leaps);
+  DO(stat(NULL, &info));
+  DO(stat((char*)16, &info));
+  DO(stat(page, &info));
+  DO(stat("/conformance/mark", (struct stat*)8));
+  DO(lstat("/conformance/mark", (struct stat*)-4096));
+  DO(fstat(1, NULL));
+  DO(open((char*)-1l, O_RDONLY));
+  DO(access(page + 4000, F_OK));
+  DO(readlink("/conformance", (char*)8, 10));
+  strcpy(page + 4096 - 18, "/conformance/mark");
+  DO(stat(page + 4096 - 18, &info));
+  HOLDS(signal(SIGSEGV, before) == leaps);
+}
+
+CASE("descriptors may be closed and replaced, all of them") {
+  warm();
+  struct stat info;
+  int null = open("/conformance/mark", O_RDONLY);
+  for (int fd = 3; fd < 400; fd++) dup2(null, fd);
+  int right = 0;
+  MANY(right += stat("/conformance/mark", &info) == 0 && access("/conformance/nowhere", F_OK) < 0);
+  VALUE(right);
+  VALUE(open("/conformance/mark", O_RDONLY));
+  closefrom(3);
+  right = 0;
+  MANY(right += stat("/conformance/mark", &info) == 0);
+  VALUE(right);
+  VALUE(open("/conformance/mark", O_RDONLY));
+  struct rlimit none = {4, 4};
+  setrlimit(RLIMIT_NOFILE, &none);
+  DO(stat("/conformance/mark", &info));
+  DO(access("/conformance/mark", R_OK));
+  DO(open("/conformance/mark", O_RDONLY));
+  closefrom(0);
+  int wrong = stat("/conformance/mark", &info) != 0 || fstat(0, &info) == 0 || errno != EBADF || open("/conformance/mark", O_RDONLY) != 0;
+  _exit(wrong);
+}
+
+static volatile int stop;
+static void* hammers(void* nothing) {
+  (void)nothing;
+  struct stat info;
+  long wrong = 0;
+  while (!stop) {
+    wrong += stat("/conformance/mark", &info) != 0 || info.st_uid != 0;
+    wrong += access("/conformance/nowhere", F_OK) == 0 || errno != ENOENT;
+    int fd = open("/conformance/mark", O_RDONLY);
+    wrong += fd < 0 || fstat(fd, &info) != 0;
+    close(fd);
+  }
+  return (void*)wrong;
+}
+CASE("threads call from the same places while another makes processes") {
+  pthread_t threads[4];
+  long wrong = 0;
+  stop = 0;
+  for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, hammers, NULL);
+  int failed = 0;
+  for (int i = 0; i < 60; i++) {
+    struct stat info;
+    int status = 0;
+    pid_t child = i % 3 == 2 ? vfork() : fork();
+    if (child == 0) {
+      if (i % 3 == 1) execl(DYNAMIC, "dynamic", "true", NULL);
+      _exit(stat("/conformance/mark", &info) != 0 || access("/conformance/nowhere", F_OK) == 0);
+    }
+    waitpid(child, &status, 0);
+    failed += status != 0 && i % 3 != 1;
+  }
+  stop = 1;
+  for (int i = 0; i < 4; i++) {
+    void* result = NULL;
+    pthread_join(threads[i], &result);
+    wrong += (long)result;
+  }
+  VALUE(wrong);
+  VALUE(failed);
+}
+
+#if defined(__x86_64__)
+CASE("code that is made while it runs calls what it says at the moment") {
+  unsigned char* code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const unsigned char text[] = {0xb8, SYS_getuid, 0, 0, 0, 0x0f, 0x05, 0xc3};
+  memcpy(code, text, sizeof text);
+  long (*call)(void) = (long (*)(void))code;
+  CHILD("code", {
+    setresuid(5, 6, 7);
+    MANY(call());
+    VALUE(call());
+    HOLDS(memcmp(code, text, sizeof text) == 0);
+    code[1] = SYS_geteuid;
+    VALUE(call());
+    MANY(call());
+    VALUE(call());
+  });
+}
+
+CASE("text that is made writable stays in use") {
+  warm();
+  unsigned long page = (unsigned long)&stat & ~4095ul;
+  struct stat info;
+  DO(mprotect((void*)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC));
+  MANY(stat("/conformance/mark", &info));
+  DO(stat("/conformance/mark", &info));
+  DO(mprotect((void*)page, 8192, PROT_READ | PROT_EXEC));
+  DO(stat("/conformance/mark", &info));
+  DO(stat("/conformance/nowhere", &info));
+}
+#endif
+
+CASE("two hundred children, of which each goes its own way") {
+  warm();
+  int failed = 0;
+  for (int i = 0; i < 200; i++) {
+    pid_t child = fork();
+    if (child == 0) {
+      struct stat info;
+      char name[32];
+      sprintf(name, "%d", i);
+      int wrong = mkdir(name, 0755) != 0 || chdir(name) != 0 || stat("../0", &info) != 0 || stat("0", &info) == 0;
+      if (i % 2) wrong |= setuid(1000 + (unsigned)i) != 0 || getuid() != 1000 + (unsigned)i;
+      else wrong |= chroot(".") != 0 || stat("/conformance/mark", &info) == 0 || getuid() != 0;
+      _exit(wrong);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    failed += status != 0;
+  }
+  VALUE(failed);
+  struct stat info;
+  DO(stat("/conformance/mark", &info));
+  VALUE(getuid());
+}
+
+CASE("links that change are followed to where they lead now") {
+  warm();
+  mkdir("a", 0755), mkdir("b", 0755), mkdir("a/deep", 0755), put("a/file", "in a\n"), put("b/file", "in b\n"), put("a/deep/up", "deep\n");
+  symlink("a", "way"), symlink("../file", "a/deep/back"), symlink("/conformance/mark", "a/absolute"), symlink("loop", "loop");
+  symlink("way/deep/./up", "long"), symlink("nowhere", "broken"), symlink("b", "new");
+  MANY(close(open("way/file", O_RDONLY)));
+  TEXT(open("way/file", O_RDONLY));
+  DO(rename("new", "way"));
+  TEXT(open("way/file", O_RDONLY));
+  unlink("way"), symlink("a", "way");
+  TEXT(open("way/deep/back", O_RDONLY));
+  TEXT(open("way/absolute", O_RDONLY));
+  TEXT(open("long", O_RDONLY));
+  OPEN(open("loop", O_RDONLY));
+  OPEN(open("broken", O_RDONLY));
+  OPEN(open("broken/more", O_RDONLY));
+  OPEN(open("way", O_RDONLY | O_NOFOLLOW));
+  OPEN(open("way/", O_RDONLY | O_NOFOLLOW));
+  OPEN(open("way/file/", O_RDONLY));
+  OPEN(open("way/file/..", O_RDONLY));
+  struct stat info;
+  DO(lstat("way", &info));
+  HOLDS(S_ISLNK(info.st_mode));
+  DO(lstat("way/", &info));
+  HOLDS(S_ISDIR(info.st_mode));
+  DO(stat("broken", &info));
+  DO(lstat("broken", &info));
+  char text[64] = "";
+  VALUE(readlink("way", text, sizeof text));
+  VALUE(readlink("way", text, 0));
+  VALUE(readlink("way/file", text, sizeof text));
+  VALUE(readlink("a/deep/back", text, 3));
+  int place = open("way", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  DO(fstat(place, &info));
+  HOLDS(S_ISLNK(info.st_mode));
+}
+
+CASE("/proc is that of the tree by a descriptor, too, and after many calls") {
+  warm();
+  struct stat info;
+  int proc = open("/proc", O_RDONLY | O_DIRECTORY), own = open("/proc/self", O_PATH);
+  char name[32], text[64];
+  sprintf(name, "%d/status", getpid());
+  MANY(fstatat(proc, name, &info, 0), close(openat(proc, name, O_RDONLY)));
+  DO(fstatat(proc, name, &info, 0));
+  HOLDS(faccessat(proc, "self/exe", F_OK, 0) == 0);
+  HOLDS(readlinkat(own, "exe", text, sizeof text) > 0 && strncmp(text, "/conformance/cases", 18) == 0);
+  DO(fchdir(proc));
+  DO(stat(name, &info));
+  DO(chdir("/proc/self"));
+  HOLDS(readlink("exe", text, sizeof text) > 0 && strncmp(text, "/conformance/cases", 18) == 0);
+  OPEN(open("status", O_RDONLY));
+  OPEN(open("/proc/1/status", O_RDONLY));
+}
+
+CASE("owners are those that were given, after many calls") {
+  warm();
+  struct stat info;
+  put("file", ""), put("other", "text"), mkdir("dir", 0755), symlink("file", "link");
+  MANY(stat("file", &info));
+  DO(chown("file", 5, 6));
+  DO(stat("file", &info));
+  HOLDS(info.st_uid == 5 && info.st_gid == 6);
+  DO(lchown("link", 7, 8));
+  DO(lstat("link", &info));
+  HOLDS(info.st_uid == 7 && info.st_gid == 8);
+  DO(chown("dir", 9, (gid_t)-1));
+  DO(stat("./dir", &info));
+  HOLDS(info.st_uid == 9 && info.st_gid == 0);
+  int fd = open("other", O_RDONLY);
+  DO(fchown(fd, 10, 11));
+  DO(fstat(fd, &info));
+  HOLDS(info.st_uid == 10 && info.st_gid == 11);
+  DO(fstatat(AT_FDCWD, "other", &info, AT_SYMLINK_NOFOLLOW));
+  HOLDS(info.st_uid == 10);
+}
