@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { TSNSPAWN } from './launcher';
 import { debianArchive } from './needs';
 
-export type Kind = 'busybox' | 'host' | 'bookworm' | 'trixie' | 'sid' | 'i386' | 'sysvinit' | 'machined';
+export type Kind = 'busybox' | 'host' | 'bookworm' | 'trixie' | 'sid' | 'i386' | 'sysvinit' | 'machined' | 'debuggers';
 
 const HOME = join(process.cwd(), 'build/trees');
 
@@ -18,6 +18,7 @@ const ARGUMENTS: Readonly<Record<Kind, readonly string[]>> = {
   trixie: ['--autologin', 'trixie'],
   sid: ['--autologin', 'sid'],
   i386: ['--arch=i386', '--autologin', 'bookworm'],
+  debuggers: ['--variant=minbase', '--include=strace,gdb', 'bookworm'],
   sysvinit: ['--init=sysvinit', '--autologin', 'bookworm'],
   // a host for machines: with systemd-machined, a systemd for each user, and what Node needs
   machined: ['--include=systemd-container,dbus-user-session,libpam-systemd,uidmap,libstdc++6', 'bookworm'],

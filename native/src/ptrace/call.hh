@@ -3,6 +3,7 @@
 
 #include "fakeroot/owners.hh"
 #include "ptrace/accelerate/layout.hh"
+#include "ptrace/debug/traced.hh"
 #include "ptrace/memory.hh"
 #include "ptrace/tracee.hh"
 #include "ptrace/view.hh"
@@ -32,6 +33,7 @@ struct State {
   Context* context = nullptr;
   View view;
   Tracees tracees;
+  GuestTracers guestTracers;
   fakeroot::Owners owners;
   bool fakeIds = true;                            // the guest's users are not the kernel's
   bool boots = false;                             // the payload is an init, and believes that it is PID 1
@@ -55,6 +57,8 @@ struct State {
   Going going = Going::kNot;
   int spokesman = 0;          // a process that has last said something in the name of the first one
   bool guestFilters = false;  // the guest has loaded filters of its own
+  bool interrupts = false;    // PTRACE_SEIZE is there, and PTRACE_INTERRUPT (3.4)
+  long kernelOptions = 0;     // with which every tracee is traced
   uint64_t tickets = 0;       // numbers files in the scratch directory
 };
 

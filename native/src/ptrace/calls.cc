@@ -20,9 +20,9 @@ bool entersByOldGate(const Tracee& tracee, const Registers& registers) {
 }  // namespace
 
 /// Whether a call is one of those that the kernel answers as it is. Where the kernel can tell which one it is, with little (5.3).
-bool Tracer::isNone(Tracee& tracee) {
+bool Tracer::isNone(Tracee& tracee, bool told) {
   ptrace_syscall_info info;
-  if (state_.traces || !tellsCalls_) return false;
+  if (told || !tellsCalls_) return false;
   constexpr long kNeeded = offsetof(ptrace_syscall_info, entry) + sizeof info.entry;
   long size = request(PTRACE_GET_SYSCALL_INFO, tracee.tid, sizeof info, &info);
   if (size < kNeeded) tellsCalls_ = false;
@@ -30,9 +30,10 @@ bool Tracer::isNone(Tracee& tracee) {
   return info.entry.nr <= kHighest && !kTable.rows[info.entry.nr].handler;
 }
 
-/// At the start of a call.
-void Tracer::enter(Tracee& tracee) {
-  if (isNone(tracee)) {
+/// At the start of a call; `told` of it by seccomp, or stopped there, where the filter has not seen it yet.
+void Tracer::enter(Tracee& tracee, bool told) {
+  tracee.waits = false;
+  if (isNone(tracee, told)) {
     tracee.inStub = tracee.changed = false;
     tracee.after = nullptr;
     tracee.inCall = true;
@@ -51,14 +52,14 @@ void Tracer::enter(Tracee& tracee) {
   }
   Call call(state_, tracee, registers);
   const fakeroot::Identity before = tracee.identity;
-  Answer result = answer(call);
+  Answer result = answer(call, told);
   tellChanges(tracee, before);
   if (!result.proceeds) {
     repay(tracee);
     tracee.after = nullptr;
     tracee.changed = false;
     registers = tracee.saved;
-    if (state_.traces) {
+    if (told) {
       registers.setNumber(-1);
       registers.setResult(result.value);
     } else {
@@ -69,17 +70,24 @@ void Tracer::enter(Tracee& tracee) {
       tracee.result = result.value;
     }
     setRegisters(tracee.tid, registers);
-    return resume(tracee);
+    if (told && tracee.traced && tracee.traced->pace == Pace::kCalls) tracee.inCall = true;
+    resume(tracee);
+    // What the call was about: a tracee of this one's that may go on.
+    if (Tracee* released = state_.guestTracers.released) {
+      state_.guestTracers.released = nullptr;
+      release(*released);
+    }
+    return;
   }
   bool watched = tracee.after || tracee.loans;
   if (tracee.changed) {
-    if (state_.traces && !watched && tracee.slot >= 0 && registers.number() != __NR_clone)
+    if (told && !tracee.traced && !watched && tracee.slot >= 0 && registers.number() != __NR_clone)
       takeStub(tracee, registers);
     else
       watched = true;
     setRegisters(tracee.tid, registers);
   }
-  tracee.inCall = !state_.traces || watched;
+  tracee.inCall = !told || watched || (tracee.traced && tracee.traced->pace == Pace::kCalls);
   resume(tracee);
 }
 
@@ -100,13 +108,15 @@ void Tracer::tellChanges(Tracee& tracee, const fakeroot::Identity& before) {
 /// At its end.
 void Tracer::leave(Tracee& tracee) {
   tracee.inCall = false;
+  if (tracee.waits || tracee.sleeps) wakeWaiting(state_, tracee, false);
   if (tracee.given) {
     tracee.given = false;
     Registers registers;
     if (!getRegisters(tracee.tid, registers)) return;
     registers.setResult(tracee.result);
+    if (tracee.traced) registers.setNumber(tracee.saved.number());
     setRegisters(tracee.tid, registers);
-    return resume(tracee);
+    return endCall(tracee);
   }
   if (tracee.after || tracee.changed || tracee.loans) {
     Registers registers;
@@ -122,7 +132,7 @@ void Tracer::leave(Tracee& tracee) {
     repay(tracee);
     if (memcmp(&before, &registers, sizeof before) != 0) setRegisters(tracee.tid, registers);
   }
-  resume(tracee);
+  endCall(tracee);
 }
 
 /// Instead of this call the process makes it in the stub, which puts back the registers.
@@ -163,12 +173,13 @@ bool Tracer::leaveStub(Tracee& tracee) {
   return setRegisters(tracee.tid, registers);
 }
 
-Answer Tracer::answer(Call& call) {
+Answer Tracer::answer(Call& call, bool told) {
   const Registers& registers = call.registers;
   long number = registers.number();
-  if (registers.compat() || (!state_.traces && entersByOldGate(call.tracee, registers))) return Answer::give(-ENOSYS);
+  if (registers.compat() || (!told && entersByOldGate(call.tracee, registers))) return Answer::give(-ENOSYS);
   if (number == kStepCall && call.tracee.runner) return Answer::give(carryOut(call));
-  if (number < 0) return Answer::proceed();
+  // What a filter would say of that number is not what the guest's tracer has put there.
+  if (number < 0) return told ? Answer::proceed() : Answer::give(registers.result());
   if (number & kForeignBit || number > kHighest) return Answer::give(-ENOSYS);
   const Row& row = kTable.rows[number];
   if (!row.handler || (row.when == When::kFakeIds && !state_.fakeIds) || (row.when == When::kBoot && !state_.boots) ||

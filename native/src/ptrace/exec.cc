@@ -219,6 +219,13 @@ long emulate(Call& call, const Place& place, int argv, const Path& emulator, Loa
   return replaceArguments(call, argv);
 }
 
+/// Whether who traces it could use the powers of a program with set ids.
+bool isTracedByOther(const Call& call) {
+  const Traced* traced = call.tracee.traced;
+  const Tracee* tracer = traced ? call.state.tracees.anyOf(traced->tracer) : nullptr;
+  return tracer && !tracer->identity.privileged();
+}
+
 /// Follows scripts to the program behind them, and the program to its interpreter.
 long prepare(Call& call, Place& place, const char* name, int argv, Loading& loading) {
   static Place other;
@@ -251,7 +258,7 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
       return emulate(call, place, argv, emulator, loading);
     }
     if (error < 0) return error;
-    if (call.state.fakeIds && !call.tracee.noNewPrivileges) {
+    if (call.state.fakeIds && !call.tracee.noNewPrivileges && !isTracedByOther(call)) {
       const fakeroot::Owner owner = ownerOf(call.state, info, place.host.c_str(), true);
       loading.setsUser = info.stx_mode & 04000;
       loading.setsGroup = (info.stx_mode & 02010) == 02010;
@@ -525,7 +532,9 @@ bool runLoader(State& state, Tracee& tracee, Registers& registers) {
     mapSegments(loading.program, bias);
     script.call(__NR_close, LoaderCall::kFirstIsFile, 0);
   }
-  uint64_t end = state.traces && loading.held < 0 ? loading.entry.ip() : kRegion + offsetOf(tsnspawn_stub_trap);
+  // With a descriptor that is held the end has to be waited for, too, and a tracer of the guest's is told of it.
+  loading.traps = !state.traces || loading.held >= 0 || tracee.traced;
+  uint64_t end = loading.traps ? kRegion + offsetOf(tsnspawn_stub_trap) : loading.entry.ip();
   script.call(LoaderCall::kJump, 0, end);
   if (!script.write(tracee.tid) || !patchVector(state, tracee, loading, bias, base, name)) return false;
   registers = loading.entry;

@@ -24,6 +24,7 @@ struct Program {
 /// What is known of an exec that is under way.
 struct Loading {
   bool used, mapping;  // mapping: the first call of the new image has been planted
+  bool traps;          // its end is a trap, and is waited for
   bool maps;           // there is a program to be mapped beside what the kernel has loaded
   bool setsUser, setsGroup;
   uint32_t user, group;

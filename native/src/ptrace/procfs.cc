@@ -92,7 +92,7 @@ void writeStatus(size_t size, int process, Output& out) {
   Tracee* tracee = all->tracees.anyOf(process);
   eachLine(size, [&](const char* line, const char* end) {
     if (starts(line, end, "TracerPid:")) {
-      out.add("TracerPid:\t0\n");
+      out.add("TracerPid:\t").add(tracee && tracee->traced ? shownNumber(tracee->traced->tracer) : 0).add("\n");
       return;
     }
     if (starts(line, end, "PPid:") && tracee) {

@@ -103,6 +103,10 @@ Answer makeProcess(Call&, unsigned);
 Answer leaveNamespace(Call&, unsigned);
 Answer control(Call&, unsigned);
 Answer loadFilter(Call&, unsigned);
+// debug/
+Answer traceProcess(Call&, unsigned);
+Answer useMemory(Call&, unsigned);
+Answer waitFor(Call&, unsigned);
 // system.cc
 Answer refuse(Call&, unsigned);
 Answer deny(Call&, unsigned);

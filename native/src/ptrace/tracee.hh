@@ -12,6 +12,7 @@ namespace ptrace {
 using Path = sys::Text<4096>;
 
 class Call;
+struct Traced;
 
 /// An address space: threads have it in common, and a vfork child has its parent's.
 struct Memory {
@@ -54,13 +55,19 @@ struct Tracee {
   int parent;        // the process that made this one
   bool used, known;  // known: its maker's event has been seen
   bool stopped;      // its first stop has come before that
+  bool fresh;        // its first stop is still to come
   bool runner;       // has not executed the payload yet
   bool inCall;       // the next stop of a call is at its end
   bool changed;      // registers have been changed for the call
   bool inStub;
   bool given;  // the call is made in name only: its result is `result`
   bool dumpable, noNewPrivileges, filtered;
-  int slot;  // -1: none
+  bool byEngine;   // the call is one of the engine's own code
+  bool halted;     // stopped by a signal, with its process
+  bool waits;      // perhaps in a wait that a stop of a tracee of its own ends
+  int sleeps;      // the number of the wait for which it is in pause(2), else 0
+  Traced* traced;  // what there is to know where another process of the guest traces it
+  int slot;        // -1: none
   Memory* memory;
   Root* root;
   fakeroot::Identity identity;

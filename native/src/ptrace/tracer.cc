@@ -26,7 +26,8 @@ constexpr uint64_t kSignalMask = 0xff;
 /// Whether it is the signal of a stop of the whole process.
 bool stops(int signal) { return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU; }
 
-/// Whether the process has a handler for a signal.
+}  // namespace
+
 bool handles(int process, int signal) {
   sys::Text<32> path("/proc/");
   path.add(static_cast<int64_t>(process)).add("/status");
@@ -45,8 +46,6 @@ bool handles(int process, int signal) {
   }
   return true;
 }
-
-}  // namespace
 
 Tracer* makeTracer(const Plan& plan) {
   // Too large for a stack.
@@ -162,7 +161,9 @@ long Tracer::seize(int tid) {
   // When the tracer dies, nothing of the guest goes on, which would see the host (3.8).
   constexpr long kExitKill = PTRACE_O_EXITKILL;
   long options = kOptions | (state_.traces ? PTRACE_O_TRACESECCOMP : 0);
+  state_.kernelOptions = options | kExitKill;
   long error = request(PTRACE_SEIZE, tid, 0, options | kExitKill);
+  state_.interrupts = error == 0;
   if (error == 0 || error == -EPERM) return error;
   seized_ = false;
   if ((error = request(PTRACE_ATTACH, tid, 0, 0)) < 0) return error;
@@ -208,7 +209,10 @@ void Tracer::onGone(int tid, int status) {
   if (tracee) {
     repay(*tracee);
     dropLoading(*tracee);
+    if (tracee->traced) tellGone(*tracee, status);
+    bool last = tid == tracee->process;
     state_.tracees.remove(*tracee);
+    if (last && state_.guestTracers.any()) freeTracees(tid);
   }
   if (tid != state_.view.first()) {
     // Made while everything was being ended.
@@ -221,20 +225,30 @@ void Tracer::onGone(int tid, int status) {
 }
 
 void Tracer::onStop(Tracee& tracee, int signal, int event) {
+  tracee.halted = false;
+  if (tracee.traced && tracee.traced->fresh) setKernelOptions(state_, tracee);
+  unsigned long data = 0;
   switch (event) {
     case PTRACE_EVENT_FORK:
     case PTRACE_EVENT_VFORK:
     case PTRACE_EVENT_CLONE:
-      onMade(tracee, event);
+      if (int child = onMade(tracee, event); child && holdAtEvent(tracee, event, static_cast<uint64_t>(child))) return;
       return resume(tracee);
+    case PTRACE_EVENT_VFORK_DONE:
+    case PTRACE_EVENT_EXIT:
+      request(PTRACE_GETEVENTMSG, tracee.tid, 0, &data);
+      if (!holdAtEvent(tracee, event, data)) resume(tracee);
+      return;
     case PTRACE_EVENT_EXEC: {
       Tracee* one = &tracee;
       return onExec(one);
     }
     case PTRACE_EVENT_SECCOMP: {
-      unsigned long data = kOurs;
+      data = kOurs;
       if (state_.guestFilters) request(PTRACE_GETEVENTMSG, tracee.tid, 0, &data);
-      if (data == kOurs) return enter(tracee);
+      // A call at whose start it has stopped already has been looked at.
+      if (data == kOurs) return tracee.inCall ? resume(tracee) : enter(tracee, true);
+      if (holdAtEvent(tracee, event, data)) return;
       // The guest's own filter asks for a tracer that is not there.
       Registers registers;
       if (getRegisters(tracee.tid, registers)) {
@@ -244,48 +258,64 @@ void Tracer::onStop(Tracee& tracee, int signal, int event) {
       }
       return resume(tracee);
     }
-    case PTRACE_EVENT_STOP:
-      if (stops(signal) && seized_) return go(tracee, PTRACE_LISTEN, 0);
-      return resume(tracee);
+    case PTRACE_EVENT_STOP: {
+      bool group = stops(signal) && seized_;
+      if (tracee.fresh && !group) return firstRun(tracee);
+      if (tracee.loading) return group ? listen(tracee) : go(tracee, PTRACE_CONT, 0);
+      bool woken = !group && (tracee.waits || tracee.sleeps);
+      // Of the end of a call that it has slept through the kernel does not tell.
+      if (woken && wakeWaiting(state_, tracee, false) == Woken::kAsleep && tracee.traced) return endCall(tracee);
+      if (holdAtTrap(tracee, signal, group)) return;
+      return group ? listen(tracee) : resume(tracee);
+    }
     default:
       break;
   }
-  if (signal == kCallStop) return tracee.inCall ? leave(tracee) : enter(tracee);
+  if (signal == kCallStop) {
+    if (tracee.inCall) return leave(tracee);
+    if (!passPage(tracee) && !holdAtCall(tracee)) enter(tracee, false);
+    return;
+  }
   onSignal(tracee, signal);
 }
 
-void Tracer::onMade(Tracee& maker, int event) {
+/// The number of the child, if a tracer of its maker's may hear of it; else 0.
+int Tracer::onMade(Tracee& maker, int event) {
   unsigned long number = 0;
   Registers registers;
-  if (request(PTRACE_GETEVENTMSG, maker.tid, 0, &number) < 0 || !getRegisters(maker.tid, registers)) return;
+  if (request(PTRACE_GETEVENTMSG, maker.tid, 0, &number) < 0 || !getRegisters(maker.tid, registers)) return 0;
   auto tid = static_cast<int>(number);
   Tracee* child = state_.tracees.find(tid);
   if (!child) child = state_.tracees.add(tid);
   if (!child) {
     sys::kill(tid, SIGKILL);
-    return;
+    return 0;
   }
   uint64_t flags = registers.number() == __NR_clone ? registers.argument(0) & ~kSignalMask : 0;
 #if defined(__x86_64__)
   if (registers.number() == __NR_vfork) flags = CLONE_VM | CLONE_VFORK;
 #endif
-  (void)event;
   if (!state_.tracees.inherit(*child, maker, flags)) {
     sys::kill(tid, SIGKILL);
-    return;
+    return 0;
   }
   child->known = true;
+  // As it was asked for.
+  if (flags && maker.changed) flags = maker.saved.argument(0) & ~kSignalMask;
+  inheritTracer(*child, maker, event, flags);
   // It has the arguments of the call in its registers, too.
   if (maker.changed) {
     child->changed = true;
     child->saved = maker.saved;
   }
+  child->fresh = true;
   if (child->stopped) firstRun(*child);
+  return flags & CLONE_UNTRACED ? 0 : tid;
 }
 
 /// The first stop of a new process: what was changed in its maker's registers is as it was.
 void Tracer::firstRun(Tracee& tracee) {
-  tracee.stopped = false;
+  tracee.stopped = tracee.fresh = false;
   if (tracee.changed) {
     Registers registers;
     if (getRegisters(tracee.tid, registers)) {
@@ -294,6 +324,7 @@ void Tracer::firstRun(Tracee& tracee) {
     }
     tracee.changed = false;
   }
+  if (tracee.traced && holdAtFirst(tracee)) return;
   resume(tracee);
 }
 
@@ -307,6 +338,10 @@ void Tracer::onExec(Tracee*& tracee) {
     if (old) {
       tracee->loading = old->loading;
       old->loading = nullptr;
+      state_.guestTracers.end(*tracee);
+      tracee->traced = old->traced;
+      old->traced = nullptr;
+      if (tracee->traced) tracee->traced->tid = tid;
       tracee->identity = old->identity;
       tracee->noNewPrivileges = old->noNewPrivileges;
       tracee->loans = old->loans;
@@ -318,6 +353,7 @@ void Tracer::onExec(Tracee*& tracee) {
   state_.tracees.each([&](Tracee& other) {
     if (other.process != tid || other.tid == tid) return;
     dropLoading(other);
+    state_.guestTracers.end(other);
     state_.tracees.remove(other);
   });
   repay(*tracee);
@@ -325,6 +361,8 @@ void Tracer::onExec(Tracee*& tracee) {
   Registers registers;
   tracee->after = nullptr;
   tracee->changed = tracee->inStub = tracee->inCall = tracee->given = false;
+  tracee->waits = false;
+  tracee->sleeps = 0;
   tracee->runner = false;
   tracee->dumpable = true;
   if (!loading || !state_.tracees.renew(*tracee) || !getRegisters(tid, registers) ||
@@ -337,6 +375,7 @@ void Tracer::onExec(Tracee*& tracee) {
   if (loading->setsGroup) who.group.effective = loading->group;
   who.user.saved = who.user.file = who.user.effective;
   who.group.saved = who.group.file = who.group.effective;
+  if (tracee->traced) startExec(*tracee, former ? static_cast<int>(former) : tid);
   go(*tracee, PTRACE_CONT, 0);
 }
 
@@ -352,8 +391,7 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
     Loading& loading = *tracee.loading;
     if (loading.mapping) {
       if (runLoader(state_, tracee, registers) && setRegisters(tracee.tid, registers)) {
-        // With a descriptor that is held the end has to be waited for, too.
-        if (!state_.traces || loading.held >= 0) return go(tracee, PTRACE_CONT, 0);
+        if (loading.traps) return go(tracee, PTRACE_CONT, 0);
         endLoading(tracee);
         return resume(tracee);
       }
@@ -364,31 +402,50 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
       uint64_t entry = loading.entry.ip();
       registers = loading.entry;
       registers.setIp(entry);
-      registers.setNumber(-1);
+      registers.setResult(0);
+      // A tracer of the guest's is shown the end of the call.
+      registers.setNumber(tracee.traced ? __NR_execve : -1);
       setRegisters(tracee.tid, registers);
       endLoading(tracee);
-      return resume(tracee);
+      return tracee.traced ? tellExec(tracee) : resume(tracee);
     }
   }
   // While the loader runs there is nobody to take it; what would end the process may do so.
-  if (tracee.loading) return go(tracee, PTRACE_CONT, signal);
-  leaveStub(tracee);
-  // The first process of a container is not hurt by what others send it, unless it has a handler for that.
-  if (tracee.process == state_.view.first() && !tracee.runner && !killing_ && signal != SIGCHLD) {
-    struct {
-      int number, error, code, gap, sender, rest[27];
-    } info{};
-    bool sent = request(PTRACE_GETSIGINFO, tracee.tid, 0, &info) == 0 && info.code <= 0;
-    if (sent && info.sender != tracee.process && !handles(tracee.process, signal)) signal = 0;
+  if (tracee.loading) {
+    if (signal != SIGSTOP || !tracee.traced) return go(tracee, PTRACE_CONT, signal);
+    tracee.traced->delayed = true;
+    return go(tracee, PTRACE_CONT, 0);
   }
-  resume(tracee, signal);
+  leaveStub(tracee);
+  if (tracee.sleeps) wakeWaiting(state_, tracee, true);
+  if (signal == SIGCHLD && state_.guestTracers.any()) showAsKernels(tracee.tid);
+  if (tracee.traced) return hold(tracee, Point::kSignal, signal);
+  resume(tracee, isShielded(tracee, signal) ? 0 : signal);
+}
+
+bool Tracer::isShielded(const Tracee& tracee, int signal) {
+  // The first process of a container is not hurt by what others send it, unless it has a handler for that.
+  if (tracee.process != state_.view.first() || tracee.runner || killing_ || signal == SIGCHLD || !signal) return false;
+  SignalInfo info{};
+  bool sent = request(PTRACE_GETSIGINFO, tracee.tid, 0, &info) == 0 && info.code <= 0;
+  return sent && info.process != tracee.process && !handles(tracee.process, signal);
 }
 
 void Tracer::resume(Tracee& tracee, int signal) {
-  bool callStops = !state_.traces || tracee.inCall;
+  const Traced* traced = tracee.traced;
+  if (traced && traced->pace == Pace::kSteps && !tracee.inCall) return step(tracee, signal);
+  bool callStops = !state_.traces || tracee.inCall || (traced && traced->pace == Pace::kCalls);
   go(tracee, callStops ? PTRACE_SYSCALL : PTRACE_CONT, signal);
+  // Any stop is one for the kernel, also those that nobody hears of but us.
+  if (traced && traced->interrupted) request(PTRACE_INTERRUPT, tracee.tid, 0, 0);
 }
 
 void Tracer::go(Tracee& tracee, int what, int signal) { request(what, tracee.tid, 0, signal); }
+
+/// It stays stopped with its process, and is heard of when that goes on.
+void Tracer::listen(Tracee& tracee) {
+  tracee.halted = true;
+  go(tracee, PTRACE_LISTEN, 0);
+}
 
 }  // namespace ptrace

@@ -48,19 +48,39 @@ class Tracer {
   void handle(int tid, int status);
   void onGone(int tid, int status);
   void onStop(Tracee& tracee, int signal, int event);
-  void onMade(Tracee& maker, int event);
+  int onMade(Tracee& maker, int event);
   void onExec(Tracee*& tracee);
   void onSignal(Tracee& tracee, int signal);
-  void enter(Tracee& tracee);
-  bool isNone(Tracee& tracee);
+  void enter(Tracee& tracee, bool told);
+  bool isNone(Tracee& tracee, bool told);
   void leave(Tracee& tracee);
   void tellChanges(Tracee& tracee, const fakeroot::Identity& before);
+  void endCall(Tracee& tracee);
   void takeStub(Tracee& tracee, Registers& registers);
   bool leaveStub(Tracee& tracee);
   void firstRun(Tracee& tracee);
   void resume(Tracee& tracee, int signal = 0);
   void go(Tracee& tracee, int request, int signal);
-  Answer answer(Call& call);
+  void listen(Tracee& tracee);
+  void step(Tracee& tracee, int signal);
+  bool isShielded(const Tracee& tracee, int signal);
+
+  // debug/stops.cc
+  void hold(Tracee& tracee, Point point, int code, uint64_t message = 0);
+  void holdWith(Tracee& tracee, Point point, int signal, int code);
+  bool holdAtEvent(Tracee& tracee, int event, uint64_t message);
+  bool passPage(Tracee& tracee);
+  bool holdAtCall(Tracee& tracee);
+  bool holdAtTrap(Tracee& tracee, int signal, bool group);
+  bool holdAtFirst(Tracee& tracee);
+  void inheritTracer(Tracee& child, const Tracee& maker, int event, uint64_t flags);
+  void startExec(Tracee& tracee, int former);
+  void tellExec(Tracee& tracee);
+  void release(Tracee& tracee);
+  void tellGone(Tracee& tracee, int status);
+  void freeTracees(int process);
+
+  Answer answer(Call& call, bool told);
   long carryOut(Call& call);
 
   State state_;
@@ -69,6 +89,9 @@ class Tracer {
   bool tellsCalls_ = true;  // PTRACE_GET_SYSCALL_INFO is there (5.3)
   bool killing_ = false;
 };
+
+/// Whether the process has a handler for a signal.
+bool handles(int process, int signal);
 
 /// For one run of the guest; null where there is no memory.
 Tracer* makeTracer(const Plan& plan);

@@ -111,7 +111,7 @@ Header headerOf(const State& state, const Tracee& tracee) {
   Header to{};
   const fakeroot::Identity& who = tracee.identity;
   const Memory& memory = *tracee.memory;
-  to.off = !state.inProcess || !whole || !whole->holds || memory.slow || tracee.filtered ||
+  to.off = !state.inProcess || !whole || !whole->holds || memory.slow || tracee.filtered || tracee.traced ||
            !sys::equal(tracee.root->path.c_str(), "/");
   to.idsHold = !memory.idsDiffer;
   const uint32_t user[] = {who.user.real, who.user.effective, who.user.saved};

@@ -161,7 +161,7 @@ uint64_t trampolinesOf(const Tracee& tracee) {
 bool considerSite(const State& state, Tracee& tracee, Registers& registers) {
   constexpr uint8_t kDone = 255;
   long number = registers.number();
-  if (!state.inProcess || tracee.runner || !tracee.memory->mapped || !isServed(number)) return false;
+  if (!state.inProcess || tracee.runner || tracee.traced || !tracee.memory->mapped || !isServed(number)) return false;
   uint64_t ip = registers.ip();
   Memory::Site& site = tracee.memory->sites[(ip >> 1 ^ ip >> 9) % Memory::kSites];
   if (site.ip != ip) site = {ip, 0};
