@@ -31,6 +31,10 @@ struct Identity {
   bool privileged() const { return user.effective == 0 || kept; }
   /// Every user id that makes a root is gone.
   bool gaveUp() const { return user.real != 0 && user.effective != 0 && user.saved != 0; }
+  /// After a change of its ids: who gives root up keeps its powers where that was asked for.
+  void settle(const Identity& before) {
+    if (keeps && gaveUp() && !before.gaveUp()) kept = true;
+  }
   bool hasGroup(uint32_t id) const {
     if (group.file == id || group.effective == id) return true;
     for (uint32_t i = 0; i < groupCount; i++)

@@ -41,7 +41,7 @@ void sort(uint32_t* groups, uint32_t count) {
 /// Gives the process the changed ids, unless the change was refused.
 Answer finish(Call& call, Identity& identity, long error) {
   if (error < 0) return Answer::give(error);
-  if (identity.keeps && identity.gaveUp() && !call.identity().gaveUp()) identity.kept = true;
+  identity.settle(call.identity());
   if (!call.isValid()) return Answer::proceed();
   return Answer::give(call.state.identities.give(call.thread, identity));
 }

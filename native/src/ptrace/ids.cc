@@ -29,6 +29,12 @@ const uint32_t* keep(const uint32_t* groups, uint32_t count) {
   return all + used - count;
 }
 
+/// What a change of the ids has led to.
+Answer finish(Identity& identity, const Identity& before, long error) {
+  identity.settle(before);
+  return Answer::give(error);
+}
+
 }  // namespace
 
 Answer getId(Call& call, unsigned form) {
@@ -85,19 +91,24 @@ Answer setGroups(Call& call, unsigned) {
 
 Answer setId(Call& call, unsigned form) {
   Identity& identity = call.identity();
-  return Answer::give(fakeroot::setOne(fourOf(identity, form), identity.privileged(), idArgument(call, 0)));
+  const Identity before = identity;
+  return finish(identity, before, fakeroot::setOne(fourOf(identity, form), identity.privileged(), idArgument(call, 0)));
 }
 
 Answer setTwoIds(Call& call, unsigned form) {
   Identity& identity = call.identity();
-  return Answer::give(
+  const Identity before = identity;
+  return finish(
+      identity, before,
       fakeroot::setTwo(fourOf(identity, form), identity.privileged(), idArgument(call, 0), idArgument(call, 1)));
 }
 
 Answer setThreeIds(Call& call, unsigned form) {
   Identity& identity = call.identity();
-  return Answer::give(fakeroot::setThree(fourOf(identity, form), identity.privileged(), idArgument(call, 0),
-                                         idArgument(call, 1), idArgument(call, 2)));
+  const Identity before = identity;
+  return finish(identity, before,
+                fakeroot::setThree(fourOf(identity, form), identity.privileged(), idArgument(call, 0),
+                                   idArgument(call, 1), idArgument(call, 2)));
 }
 
 Answer setFileId(Call& call, unsigned form) {
@@ -105,7 +116,18 @@ Answer setFileId(Call& call, unsigned form) {
   return Answer::give(fakeroot::setFile(fourOf(identity, form), identity.privileged(), idArgument(call, 0)));
 }
 
-/// capget(2), with `form` capset(2): a fake root has them all, and giving some up changes nothing.
+/// prctl(2) PR_SET_KEEPCAPS, and PR_SET_SECUREBITS, which can say the same.
+Answer keepPowers(Call& call) {
+  constexpr uint64_t kKeepBit = 1 << 4;  // SECBIT_KEEP_CAPS
+  bool bits = call.number(0) == PR_SET_SECUREBITS;
+  if (bits && !call.privileged()) return Answer::give(-EPERM);
+  if (!bits && call.argument(1) > 1) return Answer::give(-EINVAL);
+  call.identity().keeps = bits ? call.argument(1) & kKeepBit : call.argument(1) == 1;
+  return Answer::give(0);
+}
+
+/// capget(2), with `form` capset(2): a fake root has them all, and giving some up changes nothing; powers that were kept end when
+/// those over ids are put down.
 Answer capabilities(Call& call, unsigned form) {
   __user_cap_header_struct header;
   if (!call.read(call.argument(0), &header, sizeof header)) return Answer::give(-EFAULT);
@@ -116,7 +138,9 @@ Answer capabilities(Call& call, unsigned form) {
   size_t size = old ? sizeof *data : sizeof data;
   if (form) {
     if (!call.read(call.argument(1), data, size)) return Answer::give(-EFAULT);
+    constexpr uint32_t kOverIds = 1u << CAP_SETUID | 1u << CAP_SETGID;
     bool gives = call.identity().privileged() || call.tracee.runner || !(data[0].permitted | data[1].permitted);
+    if (!(data[0].permitted & kOverIds)) call.identity().kept = false;
     return Answer::give(gives ? 0 : -EPERM);
   }
   if (call.argument(1) == 0) return Answer::proceed();

@@ -142,7 +142,9 @@ Answer control(Call& call, unsigned) {
       return call.state.fakeIds ? Answer::give(call.privileged() ? 0 : -EPERM) : Answer::proceed();
     case PR_SET_KEEPCAPS:
     case PR_SET_SECUREBITS:
-      return call.state.fakeIds ? Answer::give(0) : Answer::proceed();
+      return call.state.fakeIds ? keepPowers(call) : Answer::proceed();
+    case PR_GET_KEEPCAPS:
+      return call.state.fakeIds ? Answer::give(call.identity().keeps) : Answer::proceed();
     case PR_CAP_AMBIENT:
       return call.state.fakeIds ? Answer::give(0) : Answer::proceed();
     case PR_SET_SECCOMP:

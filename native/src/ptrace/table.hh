@@ -90,6 +90,7 @@ Answer setThreeIds(Call&, unsigned);
 Answer setFileId(Call&, unsigned);
 Answer setGroups(Call&, unsigned);
 Answer capabilities(Call&, unsigned);
+Answer keepPowers(Call&);
 // old.cc
 Answer limit(Call&, unsigned);
 // exec.cc

@@ -371,6 +371,7 @@ void Tracer::onExec(Tracee*& tracee) {
     return go(*tracee, PTRACE_CONT, 0);
   }
   fakeroot::Identity& who = tracee->identity;
+  who.keeps = who.kept = false;
   if (loading->setsUser) who.user.effective = loading->user;
   if (loading->setsGroup) who.group.effective = loading->group;
   who.user.saved = who.user.file = who.user.effective;

@@ -37,6 +37,38 @@ CASE("a process becomes a user for good") {
   all("the parent");
 }
 
+/// Raises what is permitted and, with `drops`, puts it down instead.
+static int setPowers(int drops) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  if (syscall(SYS_capget, &header, data) < 0) return -1;
+  for (int i = 0; i < 2; i++) {
+    if (drops) data[i].permitted = 0;
+    data[i].effective = data[i].permitted;
+  }
+  return (int)syscall(SYS_capset, &header, data);
+}
+
+CASE("who gives root up keeps its powers where it has asked for that, until it puts them down or executes") {
+  CHILD("keeps", {
+    VALUE(prctl(PR_SET_KEEPCAPS, 2));
+    VALUE(prctl(PR_SET_KEEPCAPS, 1));
+    VALUE(prctl(PR_GET_KEEPCAPS));
+    VALUE(setresuid(1000, 1000, 1000));
+    VALUE(setPowers(0));
+    VALUE(setgroups(0, NULL));
+    VALUE(setresgid(50, 50, 50));
+    all("ids");
+    VALUE(setPowers(1));
+    VALUE(setgid(0));
+    VALUE(setuid(0));
+  });
+  CHILD("does not", {
+    VALUE(setresuid(1000, 1000, 1000));
+    VALUE(setgroups(0, NULL));
+  });
+}
+
 CASE("a user's files are the user's") {
   chmod(".", 0777);
   CHILD("user", {
