@@ -45,32 +45,6 @@ Path parentOf(const Path& path) {
   return parent;
 }
 
-void own(Call& call) {
-  Tracee& tracee = call.tracee;
-  uint64_t what = tracee.notes[kWhat];
-  if (call.result() < 0 || !(what & kMade)) return;
-  sys::UniqueFd fd;
-  struct statx info;
-  bool opens = what & kOpens;
-  Path file = opens ? call.descriptor(static_cast<int>(call.result())) : made[tracee.notes[kTicket] % kTickets];
-  if (openOwned(file, opens, fd, info) < 0) return;
-  fakeroot::Owner owner{tracee.identity.user.file, tracee.identity.group.file};
-  const Path& path = made[tracee.notes[kTicket] % kTickets];
-  struct statx above;
-  Path parent = parentOf(path);
-  if (sys::statxat(AT_FDCWD, parent.c_str(), 0, fakeroot::kOwnerMask, &above) == 0 && above.stx_mode & 02000)
-    owner.gid = ownerOf(call.state, above, parent.c_str(), true).gid;
-  owner.deviceType = static_cast<uint32_t>(tracee.notes[kType]);
-  owner.major = static_cast<uint32_t>(tracee.notes[kNumber] >> 32);
-  owner.minor = static_cast<uint32_t>(tracee.notes[kNumber]);
-  // What was remembered of the one before it that had its number is forgotten.
-  if (!owner.isPlain() || call.state.lacksBirths) setOwner(call.state, fd.get(), info, owner);
-}
-
-}  // namespace
-
-namespace {
-
 /// An attribute can be read and written by who may do so with the file; root may, whatever the mode says.
 class Opened {
  public:
@@ -117,6 +91,28 @@ fakeroot::Owner ownerOf(State& state, const struct statx& info, const char* host
   return owner;
 }
 
+void ownMade(Call& call) {
+  Tracee& tracee = call.tracee;
+  uint64_t what = tracee.notes[kWhat];
+  if (call.result() < 0 || !(what & kMade)) return;
+  sys::UniqueFd fd;
+  struct statx info;
+  bool opens = what & kOpens;
+  Path file = opens ? call.descriptor(static_cast<int>(call.result())) : made[tracee.notes[kTicket] % kTickets];
+  if (openOwned(file, opens, fd, info) < 0) return;
+  fakeroot::Owner owner{tracee.identity.user.file, tracee.identity.group.file};
+  const Path& path = made[tracee.notes[kTicket] % kTickets];
+  struct statx above;
+  Path parent = parentOf(path);
+  if (sys::statxat(AT_FDCWD, parent.c_str(), 0, fakeroot::kOwnerMask, &above) == 0 && above.stx_mode & 02000)
+    owner.gid = ownerOf(call.state, above, parent.c_str(), true).gid;
+  owner.deviceType = static_cast<uint32_t>(tracee.notes[kType]);
+  owner.major = static_cast<uint32_t>(tracee.notes[kNumber] >> 32);
+  owner.minor = static_cast<uint32_t>(tracee.notes[kNumber]);
+  // What was remembered of the one before it that had its number is forgotten.
+  if (!owner.isPlain() || call.state.lacksBirths) setOwner(call.state, fd.get(), info, owner);
+}
+
 void ownLater(Call& call, const Place& place, bool opens) {
   Tracee& tracee = call.tracee;
   if (!call.state.fakeIds) return;
@@ -129,18 +125,18 @@ void ownLater(Call& call, const Place& place, bool opens) {
   made[tracee.notes[kTicket] % kTickets] = place.host;
   tracee.notes[kWhat] = kMade | (opens ? kOpens : 0);
   bool mayMistake = call.state.lacksBirths && !opens;
-  if (tracee.identity.user.file || tracee.identity.group.file || mayMistake) call.then(own);
+  if (tracee.identity.user.file || tracee.identity.group.file || mayMistake) call.then(ownMade);
   // The directory's group goes to what is made in it.
   struct statx above;
   if (!tracee.after && sys::statxat(AT_FDCWD, parentOf(place.host).c_str(), 0, STATX_MODE, &above) == 0 &&
       above.stx_mode & 02000)
-    call.then(own);
+    call.then(ownMade);
 }
 
 void deviceLater(Call& call, uint32_t type, uint32_t major, uint32_t minor) {
   call.tracee.notes[kType] = type;
   call.tracee.notes[kNumber] = static_cast<uint64_t>(major) << 32 | minor;
-  call.then(own);
+  call.then(ownMade);
 }
 
 namespace {

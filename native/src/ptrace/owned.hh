@@ -13,6 +13,8 @@ long openOwned(const Path& host, bool follow, sys::UniqueFd& fd, struct statx& i
 long setOwner(State& state, int file, const struct statx& info, const fakeroot::Owner& owner);
 /// When the call has made the file, it belongs to the fake user. `opens`: the result is a descriptor of it.
 void ownLater(Call& call, const Place& place, bool opens);
+/// It has made it.
+void ownMade(Call& call);
 /// The same of a placeholder for a device node.
 void deviceLater(Call& call, uint32_t type, uint32_t major, uint32_t minor);
 

@@ -117,9 +117,12 @@ Answer setName(Call&, unsigned);
 Answer restart(Call&, unsigned);
 // sockets.cc
 Answer useAddress(Call&, unsigned);
-Answer sendMessage(Call&, unsigned);
+Answer sendTo(Call&, unsigned);
 Answer showAddress(Call&, unsigned);
 Answer showPeer(Call&, unsigned);
 Answer openSocket(Call&, unsigned);
+// messages.cc
+Answer sendMessage(Call&, unsigned);
+Answer receiveMessage(Call&, unsigned);
 
 }  // namespace ptrace

@@ -81,7 +81,19 @@ CASE("paths of sockets of the greatest length") {
   int server = bound(name, SOCK_STREAM);
   connected(name, SOCK_STREAM);
   names(server);
+  struct stat info;
+  HOLDS(stat(name, &info) == 0 && S_ISSOCK(info.st_mode));
+  bound(name, SOCK_STREAM);
+  int peer = accept(server, NULL, NULL);
+  VALUE(write(peer, "x", 1));
+  DIR* directory = opendir("/conformance");
+  for (struct dirent* entry; (entry = readdir(directory));)
+    if (entry->d_name[0] == '.' && strlen(entry->d_name) > 2) SAY("left", "%s", entry->d_name);
+  closedir(directory);
   DO(unlink(name));
+  name[106] = '/', name[107] = 'x', name[108] = 0;
+  bound(name, SOCK_STREAM);
+  name[107] = 0;
   struct sockaddr_un full;
   memset(name, 't', sizeof name), name[108] = 0;
   address(&full, name);
@@ -132,6 +144,98 @@ CASE("messages with a path, one and several at once") {
   struct mmsghdr receive[2] = {{got, 0}, {got, 0}};
   receive[0].msg_hdr.msg_namelen = receive[1].msg_hdr.msg_namelen = sizeof from;
   VALUE(recvmmsg(server, receive, 2, MSG_DONTWAIT, NULL));
+}
+
+CASE("several messages at once go each to its path") {
+  int first = bound("first", SOCK_DGRAM), second = bound("second", SOCK_DGRAM), client = bound("client", SOCK_DGRAM);
+  struct sockaddr_un to[20];
+  struct iovec part = {"part", 4};
+  struct mmsghdr several[20];
+  memset(several, 0, sizeof several);
+  for (int i = 0; i < 20; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "/conformance/../conformance/%s", i % 3 == 1 ? "link1" : "link2");
+    several[i].msg_hdr.msg_name = &to[i], several[i].msg_hdr.msg_namelen = address(&to[i], path);
+    several[i].msg_hdr.msg_iov = &part, several[i].msg_hdr.msg_iovlen = 1;
+  }
+  char here[200], target[256];
+  getcwd(here, sizeof here);
+  unlink("/conformance/link1"), unlink("/conformance/link2");
+  snprintf(target, sizeof target, "%s/first", here), symlink(target, "/conformance/link1");
+  snprintf(target, sizeof target, "%s/second", here), symlink(target, "/conformance/link2");
+  // who is told of fewer goes on with the rest
+  int sent = 0, n;
+  while (sent < 9 && (n = sendmmsg(client, several + sent, (unsigned)(9 - sent), MSG_DONTWAIT)) > 0) sent += n;
+  VALUE(sent);
+  HOLDS(several[0].msg_len == 4 && several[8].msg_len == 4);
+  char text[16];
+  int got[2] = {0, 0};
+  while (recv(first, text, sizeof text, MSG_DONTWAIT) == 4) got[0]++;
+  while (recv(second, text, sizeof text, MSG_DONTWAIT) == 4) got[1]++;
+  SAY("received", "%d and %d", got[0], got[1]);
+  // with no name it goes to the one that is connected
+  several[0].msg_hdr.msg_name = NULL, several[0].msg_hdr.msg_namelen = 0;
+  socklen_t size = address(&to[0], "first");
+  connect(client, (struct sockaddr*)&to[0], size);
+  sent = 0;
+  while (sent < 2 && (n = sendmmsg(client, several + sent, (unsigned)(2 - sent), MSG_DONTWAIT)) > 0) sent += n;
+  VALUE(sent);
+  while (recv(first, text, sizeof text, MSG_DONTWAIT) == 4) got[0]++;
+  SAY("received", "%d", got[0]);
+  address(&to[2], "/conformance/nowhere");
+  several[2].msg_hdr.msg_namelen = address(&to[2], "/conformance/nowhere");
+  sent = 1;
+  while (sent < 4 && (n = sendmmsg(client, several + sent, (unsigned)(4 - sent), MSG_DONTWAIT)) > 0) sent += n;
+  SAY("up to the one that fails", "%d %s", sent, nameOf(errno));
+}
+
+CASE("who has connected or sent is named by a path of the tree") {
+  int server = bound("/conformance/here", SOCK_STREAM), client = socket(AF_UNIX, SOCK_STREAM, 0);
+  struct sockaddr_un name;
+  socklen_t size = address(&name, "/conformance/there");
+  DO(bind(client, (struct sockaddr*)&name, size));
+  size = address(&name, "/conformance/here");
+  DO(connect(client, (struct sockaddr*)&name, size));
+  memset(&name, 0, sizeof name), size = sizeof name;
+  int peer = accept(server, (struct sockaddr*)&name, &size);
+  sayName("accept", peer, &name, size);
+  int other = socket(AF_UNIX, SOCK_STREAM, 0);
+  size = address(&name, "/conformance/elsewhere");
+  DO(bind(other, (struct sockaddr*)&name, size));
+  size = address(&name, "/conformance/here");
+  connect(other, (struct sockaddr*)&name, size);
+  memset(&name, 0, sizeof name), size = sizeof name;
+  sayName("accept4", accept4(server, (struct sockaddr*)&name, &size, SOCK_CLOEXEC), &name, size);
+  connected("/conformance/here", SOCK_STREAM);
+  HOLDS(accept4(server, NULL, NULL, 0) >= 0);
+  names(peer), names(client);
+  int to = bound("/conformance/to", SOCK_DGRAM), from = bound("/conformance/from", SOCK_DGRAM);
+  size = address(&name, "/conformance/to");
+  for (int i = 0; i < 5; i++) sendto(from, "one", 3, 0, (struct sockaddr*)&name, size);
+  char text[16];
+  memset(&name, 0, sizeof name), size = sizeof name;
+  long n = recvfrom(to, text, sizeof text, 0, (struct sockaddr*)&name, &size);
+  sayName("recvfrom", n, &name, size);
+  struct iovec part = {text, sizeof text};
+  struct msghdr message = {.msg_name = &name, .msg_namelen = sizeof name, .msg_iov = &part, .msg_iovlen = 1};
+  memset(&name, 0, sizeof name);
+  n = recvmsg(to, &message, 0);
+  sayName("recvmsg", n, &name, message.msg_namelen);
+  struct sockaddr_un two[2];
+  memset(two, 0, sizeof two);
+  struct mmsghdr several[2] = {{message, 0}, {message, 0}};
+  for (int i = 0; i < 2; i++) several[i].msg_hdr.msg_name = &two[i], several[i].msg_hdr.msg_namelen = sizeof name;
+  VALUE(recvmmsg(to, several, 2, MSG_DONTWAIT, NULL));
+  sayName("first", 0, &two[0], several[0].msg_hdr.msg_namelen);
+  sayName("second", 0, &two[1], several[1].msg_hdr.msg_namelen);
+  HOLDS(recv(to, text, sizeof text, MSG_DONTWAIT) == 3);
+  HOLDS(recvfrom(to, text, sizeof text, MSG_DONTWAIT, NULL, NULL) < 0 && errno == EAGAIN);
+  const char* all[] = {"here", "there", "elsewhere", "to", "from"};
+  for (int i = 0; i < 5; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "/conformance/%s", all[i]);
+    unlink(path);
+  }
 }
 
 CASE("abstract sockets and pairs") {
@@ -193,6 +297,39 @@ CASE("credentials travel with a message") {
   memcpy(CMSG_DATA(header), &mine, sizeof mine);
   message.msg_controllen = sizeof room;
   VALUE(sendmsg(ends[1], &message, 0));
+  struct mmsghdr several = {message, 0};
+  VALUE(recvmmsg(ends[0], &several, 1, 0, NULL));
+  struct ucred* who = (struct ucred*)CMSG_DATA(CMSG_FIRSTHDR(&several.msg_hdr));
+  SAY("sender of several", "%u:%u %d", who->uid, who->gid, who->pid == getpid());
+  int done[2];
+  pipe(done);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    setgid(7), setuid(8);
+    VALUE(write(ends[1], "y", 1));
+    message.msg_controllen = sizeof room;
+    mine.pid = getpid();
+    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &mine, sizeof mine);
+    VALUE(sendmsg(ends[1], &message, 0));
+    mine = (struct ucred){getppid(), 8, 7};
+    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &mine, sizeof mine);
+    VALUE(sendmsg(ends[1], &message, 0));
+    mine = (struct ucred){getpid(), 8, 7};
+    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &mine, sizeof mine);
+    VALUE(sendmsg(ends[1], &message, 0));
+    write(done[1], "x", 1);
+    pause();
+  }
+  read(done[0], &byte, 1);
+  for (int i = 0; i < 2; i++) {
+    message.msg_controllen = sizeof room;
+    VALUE(recvmsg(ends[0], &message, 0));
+    who = (struct ucred*)CMSG_DATA(CMSG_FIRSTHDR(&message));
+    SAY("sender", "%u:%u %d", who->uid, who->gid, who->pid == child);
+  }
+  kill(child, SIGKILL);
+  sayChild("child", child);
 }
 
 CASE("the network of the host is used") {
