@@ -50,11 +50,6 @@ const EXPECTED: readonly Difference[] = [
     why: 'a payload that is no init keeps the number that the host gave it',
   })),
   {
-    promise: 'signals: a handler is told who sent the signal and with what',
-    lines: /si_uid/,
-    why: 'the kernel says as whom the sender really runs',
-  },
-  {
     promise: 'ptrace: ',
     lines: ALL,
     why: 'who waits for a tracee is woken by PTRACE_INTERRUPT (Linux 3.4), and without that there are no tracers in the guest',

@@ -420,6 +420,7 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
   leaveStub(tracee);
   if (tracee.sleeps) wakeWaiting(state_, tracee, true);
   if (signal == SIGCHLD && state_.guestTracers.any()) showAsKernels(tracee.tid);
+  showSender(state_, tracee.tid, signal);
   if (tracee.traced) return hold(tracee, Point::kSignal, signal);
   resume(tracee, isShielded(tracee, signal) ? 0 : signal);
 }
@@ -429,7 +430,7 @@ bool Tracer::isShielded(const Tracee& tracee, int signal) {
   if (tracee.process != state_.view.first() || tracee.runner || killing_ || signal == SIGCHLD || !signal) return false;
   SignalInfo info{};
   bool sent = request(PTRACE_GETSIGINFO, tracee.tid, 0, &info) == 0 && info.code <= 0;
-  return sent && info.process != tracee.process && !handles(tracee.process, signal);
+  return sent && info.process != state_.view.numberOf(tracee.process) && !handles(tracee.process, signal);
 }
 
 void Tracer::resume(Tracee& tracee, int signal) {

@@ -214,7 +214,21 @@ CASE("a handler is told who sent the signal and with what") {
   sigqueue(getpid(), SIGUSR1, (union sigval){.sival_int = 1234});
   HOLDS(seen.si_code == SI_QUEUE && seen.si_value.sival_int == 1234);
   raise(SIGUSR1);
-  HOLDS(seen.si_code == SI_TKILL);
+  HOLDS(seen.si_code == SI_TKILL && seen.si_pid == getpid() && seen.si_uid == 0);
+  pid_t parent = getpid(), child = fork();
+  if (child == 0) {
+    setresuid(8, 0, 0);
+    kill(parent, SIGUSR1);
+    pause();
+  }
+  UNTIL(seen.si_pid == child);
+  HOLDS(seen.si_code == SI_USER && seen.si_pid == child && seen.si_uid == 8);
+  kill(child, SIGKILL), waitpid(child, NULL, 0);
+  sigaction(SIGCHLD, &action, NULL);
+  child = fork();
+  if (child == 0) setresuid(8, 8, 8), _exit(3);
+  UNTIL(seen.si_signo == SIGCHLD);
+  HOLDS(seen.si_code == CLD_EXITED && seen.si_pid == child && seen.si_status == 3);
   sigaction(SIGSEGV, &action, NULL);
   static sigjmp_buf back;
   void jumps(int signal, siginfo_t* info, void* context) { (void)signal, (void)context; seen = *info; siglongjmp(back, 1); }

@@ -101,6 +101,9 @@ void setKernelOptions(const State& state, const Tracee& tracee);
 void tellTracer(State& state, const Traced& traced);
 /// A signal of `tellTracer` is the kernel's, as far as who gets it can see.
 void showAsKernels(int tid);
+// signals.cc
+/// What the kernel says of the sender of a signal becomes what the guest knows of it.
+void showSender(State& state, int tid, int signal);
 /// Whether a process of the guest may look into another: ptrace(2).
 bool mayTrace(State& state, Tracee& who, const Tracee& target);
 
