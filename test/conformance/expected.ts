@@ -23,12 +23,6 @@ const EXPECTED: readonly Difference[] = [
     ways: ['none', 'trace', 'old'],
   },
   {
-    promise: 'filters: the strict mode',
-    lines: /^ {2}strict open: /,
-    why: 'the kernel has one kind of filters for a process, and the engine has loaded one',
-    ways: ['trace', 'inprocess'],
-  },
-  {
     promise: 'filters: a filter that knows few calls sees those that were made',
     lines: ALL,
     why: 'a call that the engine answers itself is another by the time that filters see it',

@@ -112,6 +112,8 @@ Answer leaveNamespace(Call& call, unsigned) {
 /// seccomp(2).
 Answer loadFilter(Call& call, unsigned form) {
   constexpr uint64_t kMode = 1;  // SECCOMP_SET_MODE_FILTER
+  if (!form && call.argument(0) == SECCOMP_SET_MODE_STRICT && !call.argument(1) && !call.argument(2))
+    return becomeStrict(call, 0);
   if (!form && call.argument(0) != kMode) return Answer::proceed();
   if (!call.privileged() && !call.tracee.noNewPrivileges) return Answer::give(-EACCES);
   call.state.guestFilters = call.tracee.filtered = true;
@@ -148,6 +150,7 @@ Answer control(Call& call, unsigned) {
     case PR_CAP_AMBIENT:
       return call.state.fakeIds ? Answer::give(0) : Answer::proceed();
     case PR_SET_SECCOMP:
+      if (call.argument(1) == SECCOMP_MODE_STRICT) return becomeStrict(call, 1);
       return call.argument(1) == SECCOMP_MODE_FILTER ? loadFilter(call, 1) : Answer::proceed();
     case PR_GET_SECCOMP:
       return call.state.traces ? Answer::give(call.tracee.filtered ? 2 : 0) : Answer::proceed();

@@ -108,6 +108,9 @@ Answer loadFilter(Call&, unsigned);
 Answer traceProcess(Call&, unsigned);
 Answer useMemory(Call&, unsigned);
 Answer waitFor(Call&, unsigned);
+// strict.cc
+/// The strict mode, asked for by an argument of prctl(2) or seccomp(2).
+Answer becomeStrict(Call&, int argument);
 // system.cc
 Answer refuse(Call&, unsigned);
 Answer deny(Call&, unsigned);

@@ -248,6 +248,10 @@ void Tracer::onStop(Tracee& tracee, int signal, int event) {
       if (state_.guestFilters) request(PTRACE_GETEVENTMSG, tracee.tid, 0, &data);
       // A call at whose start it has stopped already has been looked at.
       if (data == kOurs) return tracee.inCall ? resume(tracee) : enter(tracee, true);
+      if (data == kStrict) {
+        sys::kill(tracee.process, SIGKILL);
+        return resume(tracee);
+      }
       if (holdAtEvent(tracee, event, data)) return;
       // The guest's own filter asks for a tracer that is not there.
       Registers registers;

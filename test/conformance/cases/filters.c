@@ -125,6 +125,39 @@ CASE("the strict mode") {
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
     syscall(SYS_open, "/conformance/mark", O_RDONLY);
   });
+  CHILD("strict by seccomp(2)", {
+    syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL);
+    char byte;
+    syscall(SYS_read, 0, &byte, 0);
+    syscall(SYS_write, 1, "  strict\n", 9);
+    syscall(SYS_getpid);
+    syscall(SYS_exit, 3);
+  });
+  CHILD("strict with an argument", {
+    DO(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL));
+    DO(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, ""));
+  });
+  CHILD("strict behind a filter", {
+    filter(SYS_mkdir, SECCOMP_RET_ERRNO | EDOM, ALLOW);
+    DO(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT));
+  });
+  int ends[2];
+  pipe(ends);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    void stops(int signal) { write(ends[1], "h", 1); }
+    signal(SIGUSR1, stops);
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+    write(ends[1], "r", 1);
+    for (;;) {
+    }
+  }
+  char byte = 0;
+  read(ends[0], &byte, 1), kill(child, SIGUSR1), read(ends[0], &byte, 1);
+  SAY("a handler runs", "%c", byte);
+  kill(child, SIGTERM);
+  sayChild("and it ends", child);
 }
 
 CASE("who may make a filter") {

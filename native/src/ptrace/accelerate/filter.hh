@@ -11,6 +11,8 @@ constexpr unsigned kMostInstructions = 2048;
 
 /// What comes with the event of a call: a filter of the guest's own gives another number.
 constexpr unsigned kOurs = 0x7473;
+/// The same of the filter that stands for the strict mode: the process has made a call that it must not.
+constexpr unsigned kStrict = 0x7474;
 
 /// Writes the filter; returns the number of its instructions.
 unsigned makeFilter(const Table& table, bool fakeIds, bool boots, sock_filter (&to)[kMostInstructions]);
