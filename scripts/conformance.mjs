@@ -1,7 +1,8 @@
 // The cases of test/conformance: what each way says otherwise than a chroot. The tests ask the same (test/container/conformance.test.ts).
-// usage: scripts/conformance [--proot] [--old] [--accel=none,trace] [--only=TEXT] [--brief] [--all]
+// usage: scripts/conformance [--proot] [--old] [--accel=none,trace] [--narrow] [--only=TEXT] [--brief] [--all]
 //   --proot   also by PRoot as it is installed
 //   --old     also by the portable archive on a kernel that answers as 2.6.32 does, with a chroot there as another right answer
+//   --narrow  programs of 32 bits
 //   --only    cases whose name has this in it
 //   --brief   names alone, and the table
 //   --all     also what is known to differ: test/conformance/expected.ts
@@ -16,6 +17,7 @@ const { values: options } = parseArgs({
   options: {
     proot: { type: 'boolean', default: false },
     old: { type: 'boolean', default: false },
+    narrow: { type: 'boolean', default: false },
     accel: { type: 'string' },
     only: { type: 'string', default: '' },
     brief: { type: 'boolean', default: false },
@@ -37,13 +39,14 @@ await build({
 });
 const conformance = createRequire(import.meta.url)(bundle);
 const { comparable, differencesOf, runAll } = conformance;
-await conformance.makePrograms();
+const width = options.narrow ? 'narrow' : 'native';
+await conformance.makePrograms(width);
 
-const right = runAll(conformance.reference('build/conformance/reference'), options.only);
+const right = runAll(conformance.reference('build/conformance/reference', false, width), options.only);
 const old = options.old ? runAll(conformance.reference('build/conformance/reference', true), options.only) : undefined;
 const accelerators = options.accel?.split(',').filter(Boolean) ?? conformance.ACCELERATORS;
 const ways = [
-  ...accelerators.map((name) => [name, () => conformance.engine(name)]),
+  ...accelerators.map((name) => [name, () => conformance.engine(name, width)]),
   ...(options.old ? [['old', () => conformance.onOldKernel()]] : []),
   ...(options.proot ? [['proot', () => conformance.proot()]] : []),
 ];
@@ -71,7 +74,7 @@ for (const [name, make] of ways) {
   way.close();
   let same = 0;
   for (const [promise, lines] of right) {
-    const differs = options.all ? [] : differencesOf(promise, name);
+    const differs = options.all ? [] : differencesOf(promise, name, width);
     const [wanted, got] = [comparable(lines, differs), comparable(results.get(promise), differs)];
     const also = name === 'old' ? comparable(old.get(promise), differs).join('\n') : undefined;
     if (wanted.join('\n') === got.join('\n') || got.join('\n') === also) {

@@ -1,5 +1,5 @@
 export { differencesOf } from './expected';
-export { listCases, makePrograms } from './place';
+export { listCases, makePrograms, type Width } from './place';
 export {
   ACCELERATORS,
   comparable,

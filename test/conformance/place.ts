@@ -19,20 +19,33 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 const SOURCES = 'test/conformance/cases';
-const BUILD = 'build/conformance';
+/** Programs of this machine's own width, or of 32 bits. */
+export type Width = 'native' | 'narrow';
+const BUILDS: Readonly<Record<Width, string>> = { native: 'build/conformance', narrow: 'build/conformance/narrow' };
 /** The same objects linked in three ways, as the cases execute each other. */
 const PROGRAMS = { cases: ['-static', '-no-pie'], position: ['-static-pie'], dynamic: ['-pie'] };
 const SECRET_TEXT = 'nobody in the tree reads this';
 
 /** Compiles the cases. */
-export async function makePrograms(): Promise<void> {
-  mkdirSync(BUILD, { recursive: true });
-  const compile = ['-std=gnu17', '-D_GNU_SOURCE', '-O1', '-fPIE', '-w', '-fno-toplevel-reorder', '-pthread'];
+export async function makePrograms(width: Width = 'native'): Promise<void> {
+  const build = BUILDS[width];
+  const machine = width === 'narrow' ? ['-m32'] : [];
+  mkdirSync(build, { recursive: true });
+  const compile = [
+    ...machine,
+    '-std=gnu17',
+    '-D_GNU_SOURCE',
+    '-O1',
+    '-fPIE',
+    '-w',
+    '-fno-toplevel-reorder',
+    '-pthread',
+  ];
   const gcc = promisify(execFile);
   const objects: string[] = [];
   for (const name of readdirSync(SOURCES).sort()) {
     if (!name.endsWith('.c')) continue;
-    const [source, object] = [join(SOURCES, name), join(BUILD, name.replace(/c$/, 'o'))];
+    const [source, object] = [join(SOURCES, name), join(build, name.replace(/c$/, 'o'))];
     objects.push(object);
     const newest = Math.max(...[source, join(SOURCES, 'case.h')].map((file) => statSync(file).mtimeMs));
     if (!existsSync(object) || statSync(object).mtimeMs < newest)
@@ -40,14 +53,14 @@ export async function makePrograms(): Promise<void> {
   }
   await Promise.all(
     Object.entries(PROGRAMS).map(([name, how]) =>
-      gcc('gcc', ['-pthread', ...how, ...objects, '-o', join(BUILD, name)]),
+      gcc('gcc', [...machine, '-pthread', ...how, ...objects, '-o', join(build, name)]),
     ),
   );
 }
 
 /** Names of all cases, in their order. */
-export function listCases(): string[] {
-  const output = execFileSync(join(BUILD, 'cases'), ['--list'], { encoding: 'utf8' });
+export function listCases(width: Width = 'native'): string[] {
+  const output = execFileSync(join(BUILDS[width], 'cases'), ['--list'], { encoding: 'utf8' });
   return output.split('\n').filter((line) => line.includes(': '));
 }
 
@@ -62,8 +75,10 @@ export class Place {
   /** a directory of the host that everybody may write to and nobody in the tree is to reach */
   readonly secret: string;
   readonly #host: string;
+  readonly #build: string;
 
-  constructor(home: string) {
+  constructor(home: string, width: Width = 'native') {
+    this.#build = BUILDS[width];
     rmSync(home, { recursive: true, force: true });
     this.tree = join(resolve(home), 'tree');
     this.#host = join(resolve(home), 'host');
@@ -97,7 +112,7 @@ export class Place {
     for (const name of ['conformance', 'proc', 'dev', 'tmp', 'etc', 'bin', 'usr/lib', 'bound', 'readonly', 'covered'])
       mkdirSync(join(this.tree, name), { recursive: true });
     const own = join(this.tree, 'conformance');
-    for (const name of Object.keys(PROGRAMS)) copyFileSync(join(BUILD, name), join(own, name));
+    for (const name of Object.keys(PROGRAMS)) copyFileSync(join(this.#build, name), join(own, name));
     copyFileSync(join(own, 'dynamic'), join(own, 'auxv'));
     for (const [name, mode] of [
       ['setuid', 0o4755],
@@ -110,7 +125,7 @@ export class Place {
     writeFileSync(join(this.tree, 'etc/os-release'), 'ID=conformance\n');
     writeFileSync(join(this.tree, 'covered/hidden'), '');
     writeFileSync(join(this.tree, 'boundfile'), '');
-    for (const file of new Set([...filesOf(join(BUILD, 'dynamic')), ...filesOf('/bin/sh')])) {
+    for (const file of new Set([...filesOf(join(this.#build, 'dynamic')), ...filesOf('/bin/sh')])) {
       const to = join(this.tree, file.startsWith('/') ? file : 'conformance/dynamic');
       mkdirSync(dirname(to), { recursive: true });
       cpSync(file, to, { dereference: true });
@@ -123,7 +138,7 @@ export class Place {
     for (const name of ['bound', 'readonly', 'covered'])
       writeFileSync(join(this.#host, name, 'file'), `the host's file in ${name}\n`);
     writeFileSync(join(this.#host, 'boundfile'), "the host's file\n");
-    copyFileSync(join(BUILD, 'cases'), join(this.#host, 'bound/program'));
+    copyFileSync(join(this.#build, 'cases'), join(this.#host, 'bound/program'));
     writeFileSync(join(this.secret, 'file'), SECRET_TEXT);
     copyFileSync('/bin/true', join(this.secret, 'program'));
     symlinkSync('file', join(this.secret, 'link'));

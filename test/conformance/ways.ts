@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { OldHost } from '../support/portable';
 import { giveTree, OrdinaryUser } from '../support/users';
-import { Place } from './place';
+import { Place, type Width } from './place';
 
 export type Results = ReadonlyMap<string, readonly string[]>;
 
@@ -63,8 +63,8 @@ pivot_root . old
 exec $SIM /conformance/cases --leave "$@"`;
 
 /** Root, in namespaces and with the tree as its root. `old`: on a kernel that answers as 2.6.32 does. */
-export function reference(home: string, old = false): Way {
-  const place = new Place(home);
+export function reference(home: string, old = false, width: Width = 'native'): Way {
+  const place = new Place(home, width);
   if (old) execFileSync('gcc', ['-O1', '-static', '-o', join(place.tree, 'k26sim'), 'test/support/k26sim.c']);
   const binds = place.binds.flatMap(([target, source, readOnly]) => [
     `mount --bind '${source}' '.${target}'`,
@@ -103,8 +103,8 @@ export interface EngineWay extends Way {
 }
 
 /** An ordinary user without subordinate ids, and the ptrace engine. */
-export function engine(accelerator: Accelerator): EngineWay {
-  const { user, place } = placeOfUser();
+export function engine(accelerator: Accelerator, width: Width = 'native'): EngineWay {
+  const { user, place } = placeOfUser(width);
   const env = { TSNSPAWN_PTRACE_ACCEL: accelerator };
   const command = [...user.command, ...wordsOf(place), '/conformance/cases'];
   return {
@@ -143,10 +143,10 @@ export function proot(): Way {
   };
 }
 
-function placeOfUser(): { user: OrdinaryUser; place: Place } {
+function placeOfUser(width: Width = 'native'): { user: OrdinaryUser; place: Place } {
   const user = new OrdinaryUser({ subordinate: false });
   const home = join(user.home, 'place');
-  const place = new Place(home);
+  const place = new Place(home, width);
   giveTree(home, user);
   if (!existsSync(place.secret)) throw new Error(`there is no ${place.secret}`);
   return { user, place };

@@ -50,6 +50,29 @@ async function main(): Promise<void> {
     }
   }
 
+  // Programs of 32 bits: the same cases, with the calls and structures of i386.
+  const missingNarrow = missing ?? needs('narrow');
+  if (missingNarrow === undefined) await makePrograms('narrow');
+  let rightOfNarrow: Results | undefined;
+  for (const accelerator of ['none', 'trace'] as const) {
+    const itOfNarrow = only(test, missingNarrow);
+    let results: Results = new Map();
+    itOfNarrow(`32 bits, ${accelerator}: nothing outside of the tree is changed`, () => {
+      rightOfNarrow ??= runAll(reference('build/conformance/reference', false, 'narrow'));
+      const way = engine(accelerator, 'narrow');
+      const before = way.place.stateOfSecret();
+      results = runAll(way);
+      assert.is(way.place.stateOfSecret(), before);
+      way.close();
+    });
+    for (const name of missingNarrow === undefined ? listCases('narrow') : []) {
+      itOfNarrow(`32 bits, ${accelerator}: ${name}`, () => {
+        const differs = differencesOf(name, accelerator, 'narrow');
+        assert.equal(comparable(results.get(name), differs), comparable(rightOfNarrow?.get(name), differs));
+      });
+    }
+  }
+
   const itOnOld = only(test, missing ?? needs('mirror'));
   let old: Results = new Map();
   let rightThere: Results = new Map();

@@ -18,6 +18,7 @@ export type Need =
   | 'cgroup'
   | 'cgroup2'
   | 'mirror'
+  | 'narrow'
   | `command:${string}`
   | `arch:${string}`;
 
@@ -76,6 +77,10 @@ function probe(need: Need): string | undefined {
         : 'needs a host whose /etc/localtime is a link to a time zone';
     case 'mirror':
       return mirror();
+    case 'narrow':
+      return succeeds('sh', ['-c', 'echo "int main(){}" | gcc -m32 -static -x c -o /dev/null -'])
+        ? undefined
+        : 'needs a gcc that makes programs of 32 bits (gcc-multilib)';
   }
   const [kind, value = ''] = need.split(':');
   if (kind === 'arch') return process.arch === value ? undefined : `is about ${value}, this is ${process.arch}`;

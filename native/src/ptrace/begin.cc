@@ -35,8 +35,7 @@ long becomeTracee(const Plan& plan) {
   sys::prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (usesSeccomp(*step)) {
     static sock_filter filter[kMostInstructions];
-    auto size =
-        static_cast<unsigned short>(makeFilter(kTable, step->a & wire::kFakeIds, step->a & wire::kBoots, filter));
+    auto size = static_cast<unsigned short>(makeFilter(step->a & wire::kFakeIds, step->a & wire::kBoots, filter));
     sock_fprog program{size, filter};
     auto load = [&] {
       return sys::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, reinterpret_cast<unsigned long>(&program));

@@ -2,9 +2,10 @@
 
 namespace ptrace {
 
-uint64_t slotOf(Tracee& tracee) {
+uint64_t slotOf(Tracee& tracee, bool compat) {
   Memory& memory = *tracee.memory;
-  if (!memory.mapped) return 0;
+  uint64_t first = compat ? memory.compatSlots : memory.mapped ? kFirstSlot : 0;
+  if (!first) return 0;
   if (tracee.slot < 0) {
     for (int i = 0; i < static_cast<int>(Memory::kSlots) && tracee.slot < 0; i++) {
       uint64_t bit = 1ull << (i % 64);
@@ -14,7 +15,7 @@ uint64_t slotOf(Tracee& tracee) {
     }
     if (tracee.slot < 0) return 0;
   }
-  return kFirstSlot + static_cast<uint64_t>(tracee.slot) * kSlotSize;
+  return first + static_cast<uint64_t>(tracee.slot) * kSlotSize;
 }
 
 bool Call::privileged() const {
@@ -87,20 +88,21 @@ long Call::resolveAt(int directory, uint64_t address, unsigned how, Place& place
 
 uint64_t Call::room(size_t n) {
   n = (n + 15) & ~size_t{15};
-  uint64_t slot = slotOf(tracee);
+  uint64_t slot = slotOf(tracee, compat());
   if (slot && used_ + n <= kSlotSize - kRecordSize) {
     used_ += n;
     return slot + kRecordSize + used_ - n;
   }
   // Below what the tracee's own code may use without saying so.
   constexpr size_t kRedZone = 128;
+  if (compat() && !registers.narrow()) return 0;
   used_ += n;
   return (registers.sp() - kRedZone - used_) & ~uint64_t{15};
 }
 
 uint64_t Call::put(const void* from, size_t n) {
   uint64_t at = room(n);
-  return write(at, from, n) ? at : 0;
+  return at && write(at, from, n) ? at : 0;
 }
 
 long Call::replace(int n, const Place& place) {

@@ -70,12 +70,19 @@ class Call {
   Tracee& tracee;
   Registers& registers;
 
-  uint64_t argument(int n) const { return registers.argument(n); }
-  int number(int n) const { return static_cast<int>(registers.argument(n)); }
+  uint64_t argument(int n) const { return list ? list[n] : registers.argument(n); }
+  int number(int n) const { return static_cast<int>(argument(n)); }
   void setArgument(int n, uint64_t value) {
+    if (list) {
+      list[n] = static_cast<uint32_t>(value);
+      listChanged = true;
+      return;
+    }
     registers.slot(n) = value;
     tracee.changed = true;
   }
+  /// Addresses and numbers in the guest's memory have 32 bits.
+  bool compat() const { return registers.compat; }
   /// When the kernel has made the call.
   void then(void (*after)(Call&)) { tracee.after = after; }
   long result() const { return registers.result(); }
@@ -107,6 +114,10 @@ class Call {
   uint64_t room(size_t n);
   uint64_t put(const void* from, size_t n);
 
+  /// The arguments of a call that has them in memory: socketcall(2).
+  uint32_t* list = nullptr;
+  bool listChanged = false;
+
  private:
   size_t used_ = 0;
 };
@@ -114,8 +125,8 @@ class Call {
 /// The head of a slot: what the stub puts back into the registers.
 constexpr uint64_t kRecordSize = 128;
 
-/// The slot of the tracee, taken now if it has none; 0 where all are taken.
-uint64_t slotOf(Tracee& tracee);
+/// The slot of the tracee, taken now if it has none, as a call of this kind can name it; 0 where all are taken.
+uint64_t slotOf(Tracee& tracee, bool compat);
 
 /// Carries out for the tracer what only the owner of a file could lack the right for: whether there is a right now.
 bool borrow(const char* host, uint32_t bits);

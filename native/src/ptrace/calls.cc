@@ -1,23 +1,13 @@
 // What the tracer does at the two ends of a system call.
 #include "ptrace/accelerate/page.hh"
 #include "ptrace/accelerate/stub.hh"
+#include "ptrace/compat.hh"
 #include "ptrace/owned.hh"
 #include "ptrace/request.hh"
 #include "ptrace/table.hh"
 #include "ptrace/tracer.hh"
 
 namespace ptrace {
-
-namespace {
-
-/// Whether the call is of the 32-bit kind, which a 64-bit program may make, too, and which have other numbers.
-bool entersByOldGate(const Tracee& tracee, const Registers& registers) {
-  unsigned char code[kCallSize];
-  return registers.compat() ||
-         (readMemory(tracee.tid, registers.ip() - kCallSize, code, sizeof code) && code[0] == 0xcd);
-}
-
-}  // namespace
 
 /// Whether a call is one of those that the kernel answers as it is. Where the kernel can tell which one it is, with little (5.3).
 bool Tracer::isNone(Tracee& tracee, bool told) {
@@ -26,8 +16,9 @@ bool Tracer::isNone(Tracee& tracee, bool told) {
   constexpr long kNeeded = offsetof(ptrace_syscall_info, entry) + sizeof info.entry;
   long size = request(PTRACE_GET_SYSCALL_INFO, tracee.tid, sizeof info, &info);
   if (size < kNeeded) tellsCalls_ = false;
-  if (size < kNeeded || info.op != PTRACE_SYSCALL_INFO_ENTRY || info.arch != kNativeArchitecture) return false;
-  return info.entry.nr <= kHighest && !kTable.rows[info.entry.nr].handler;
+  if (size < kNeeded || info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr > kHighest) return false;
+  const Table& table = info.arch == kNativeArchitecture ? kTable : kCompatTable;
+  return !table.rows[info.entry.nr].handler;
 }
 
 /// At the start of a call; `told` of it by seccomp, or stopped there, where the filter has not seen it yet.
@@ -41,12 +32,13 @@ void Tracer::enter(Tracee& tracee, bool told) {
   }
   Registers registers;
   if (!getRegisters(tracee.tid, registers)) return;
+  registers.compat = isCompat(tracee, registers);
   tracee.inStub = false;
   tracee.saved = registers;
   tracee.changed = false;
   tracee.after = nullptr;
   lendTo(&tracee, state_.uid);
-  if (considerSite(state_, tracee, registers)) {
+  if (!registers.compat && considerSite(state_, tracee, registers)) {
     setRegisters(tracee.tid, registers);
     return resume(tracee);
   }
@@ -64,8 +56,7 @@ void Tracer::enter(Tracee& tracee, bool told) {
       registers.setResult(result.value);
     } else {
       // A filter around this program judges the number that is left here, and its verdict on -1 would be the result.
-      constexpr long kOldGetpid = 20;  // where 64-bit programs have writev(2), and that number there is mkdir(2)
-      registers.setNumber(entersByOldGate(tracee, registers) ? kOldGetpid : __NR_getpid);
+      registers.setNumber(registers.compat ? kCompatGetpid : __NR_getpid);
       tracee.given = tracee.inCall = true;
       tracee.result = result.value;
     }
@@ -81,10 +72,10 @@ void Tracer::enter(Tracee& tracee, bool told) {
   }
   bool watched = tracee.after || tracee.loans;
   if (tracee.changed) {
-    if (told && !tracee.traced && !watched && tracee.slot >= 0 && registers.number() != __NR_clone)
-      takeStub(tracee, registers);
-    else
-      watched = true;
+    bool clones = registers.number() == (registers.compat ? kCompatClone : __NR_clone);
+    bool reached = registers.compat == registers.narrow();
+    bool stub = told && !tracee.traced && !watched && tracee.slot >= 0 && !clones && reached;
+    if (!stub || !takeStub(tracee, registers)) watched = true;
     setRegisters(tracee.tid, registers);
   }
   tracee.inCall = !told || watched || (tracee.traced && tracee.traced->pace == Pace::kCalls);
@@ -121,13 +112,13 @@ void Tracer::leave(Tracee& tracee) {
   if (tracee.after || tracee.changed || tracee.loans) {
     Registers registers;
     if (!getRegisters(tracee.tid, registers)) return;
+    registers.compat = tracee.saved.compat;
     Registers before = registers;
     Call call(state_, tracee, registers);
     if (tracee.after) tracee.after(call);
     tracee.after = nullptr;
     tellChanges(tracee, tracee.identity);
-    if (tracee.changed)
-      for (int i = 0; i < 6; i++) registers.slot(i) = tracee.saved.argument(i);
+    if (tracee.changed) registers.restore(tracee.saved);
     tracee.changed = false;
     repay(tracee);
     if (memcmp(&before, &registers, sizeof before) != 0) setRegisters(tracee.tid, registers);
@@ -135,20 +126,35 @@ void Tracer::leave(Tracee& tracee) {
   endCall(tracee);
 }
 
-/// Instead of this call the process makes it in the stub, which puts back the registers.
-void Tracer::takeStub(Tracee& tracee, Registers& registers) {
-  uint64_t slot = slotOf(tracee);
+namespace {
+
+template <typename Record>
+bool writeRecord(const Tracee& tracee, uint64_t slot) {
   Record record;
-  for (int i = 0; i < 6; i++) record.arguments[i] = tracee.saved.argument(i);
-  record.ip = tracee.saved.ip();
-  record.sp = tracee.saved.sp();
-  if (!writeMemory(tracee.tid, slot, &record, sizeof record)) return;
+  const Registers& saved = tracee.saved;
+  for (int i = 0; i < 6; i++) record.arguments[i] = static_cast<decltype(record.sp)>(saved.argument(i));
+  record.ip = static_cast<decltype(record.ip)>(saved.ip());
+  record.sp = static_cast<decltype(record.sp)>(saved.sp());
+  return writeMemory(tracee.tid, slot, &record, sizeof record);
+}
+
+uint64_t stubOf(const Tracee& tracee, const Registers& registers) {
+  return registers.compat ? kCompatStubs + static_cast<unsigned>(tracee.slot) * kCompatStubSize : kRegion;
+}
+
+}  // namespace
+
+/// Instead of this call the process makes it in the stub, which puts back the registers.
+bool Tracer::takeStub(Tracee& tracee, Registers& registers) {
+  uint64_t slot = slotOf(tracee, registers.compat);
+  if (registers.compat ? !writeRecord<CompatRecord>(tracee, slot) : !writeRecord<Record>(tracee, slot)) return false;
   registers.setResult(registers.number());
   registers.setNumber(-1);
-  registers.setIp(kRegion);
+  registers.setIp(stubOf(tracee, registers));
   registers.rsp = slot;
   tracee.changed = false;
   tracee.inStub = true;
+  return true;
 }
 
 /// Before a handler of the guest runs: the call is one of the guest's own again. Its slot may then be used for others.
@@ -157,12 +163,12 @@ bool Tracer::leaveStub(Tracee& tracee) {
   tracee.inStub = false;
   Registers registers;
   if (!getRegisters(tracee.tid, registers)) return false;
-  uint64_t ip = registers.ip();
-  if (ip < kRegion || ip >= kRegion + stubSize()) return false;
-  for (int i = 0; i < 6; i++) registers.slot(i) = tracee.saved.argument(i);
+  uint64_t ip = registers.ip(), stub = stubOf(tracee, registers);
+  if (ip < stub || ip >= stub + (registers.compat ? kCompatStubSize : stubSize())) return false;
+  registers.restore(tracee.saved);
   registers.rsp = tracee.saved.sp();
   registers.rcx = tracee.saved.rcx;
-  if (ip == kRegion) {
+  if (ip == stub) {
     // Not made yet.
     registers.setIp(tracee.saved.ip() - kCallSize);
     registers.setResult(tracee.saved.number());
@@ -176,15 +182,15 @@ bool Tracer::leaveStub(Tracee& tracee) {
 Answer Tracer::answer(Call& call, bool told) {
   const Registers& registers = call.registers;
   long number = registers.number();
-  if (registers.compat() || (!told && entersByOldGate(call.tracee, registers))) return Answer::give(-ENOSYS);
   if (number == kStepCall && call.tracee.runner) return Answer::give(carryOut(call));
   // What a filter would say of that number is not what the guest's tracer has put there.
   if (number < 0) return told ? Answer::proceed() : Answer::give(registers.result());
   if (number & kForeignBit || number > kHighest) return Answer::give(-ENOSYS);
-  const Row& row = kTable.rows[number];
+  const Row& row = (registers.compat ? kCompatTable : kTable).rows[number];
   if (!row.handler || (row.when == When::kFakeIds && !state_.fakeIds) || (row.when == When::kBoot && !state_.boots) ||
       (row.when == When::kOld && !state_.lacksLimits))
     return Answer::proceed();
+  if (registers.compat && !call.tracee.memory->compatSlots) return mapSlots(call);
   return row.handler(call, row.form);
 }
 

@@ -1,17 +1,20 @@
 #include <linux/elf.h>
 
+#include "ptrace/compat.hh"
 #include "ptrace/elf.hh"
 
 namespace ptrace {
 
-long readProgram(int file, Program& program) {
-  Elf64_Ehdr header;
+namespace {
+
+template <typename Header, typename Segment>
+long readHeaders(int file, unsigned machine, Program& program) {
+  Header header;
   if (sys::invoke(__NR_pread64, file, &header, sizeof header, 0) != sizeof header) return -ENOEXEC;
-  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return -ENOEXEC;
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != kMachine) return -ENOEXEC;
+  if (header.e_machine != machine) return -ENOEXEC;
   if (header.e_type != ET_EXEC && header.e_type != ET_DYN) return -ENOEXEC;
-  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0 || header.e_phnum > 64) return -ENOEXEC;
-  Elf64_Phdr segments[64];
+  if (header.e_phentsize != sizeof(Segment) || header.e_phnum == 0 || header.e_phnum > 64) return -ENOEXEC;
+  Segment segments[64];
   size_t size = header.e_phnum * sizeof *segments;
   if (sys::invoke(__NR_pread64, file, segments, size, header.e_phoff) != static_cast<long>(size)) return -ENOEXEC;
   program = {};
@@ -21,7 +24,7 @@ long readProgram(int file, Program& program) {
   program.headerSize = header.e_phentsize;
   program.movable = header.e_type == ET_DYN;
   for (unsigned i = 0; i < header.e_phnum; i++) {
-    const Elf64_Phdr& one = segments[i];
+    const Segment& one = segments[i];
     if (one.p_type == PT_INTERP) {
       char text[4096];
       if (one.p_filesz < 2 || one.p_filesz > sizeof text) return -ENOEXEC;
@@ -30,6 +33,7 @@ long readProgram(int file, Program& program) {
       if (text[one.p_filesz - 1]) return -ENOEXEC;
       program.interpreter = Path(text);
     }
+    if (one.p_type == PT_GNU_STACK) program.runsStack = one.p_flags & PF_X;
     if (one.p_type != PT_LOAD) continue;
     if (program.count == Program::kMost) return -ENOEXEC;
     if (one.p_align > program.alignment) program.alignment = one.p_align;
@@ -38,6 +42,20 @@ long readProgram(int file, Program& program) {
     program.segments[program.count++] = {one.p_vaddr, one.p_filesz, one.p_memsz, one.p_offset, one.p_flags};
   }
   return program.count ? 0 : -ENOEXEC;
+}
+
+}  // namespace
+
+long readProgram(int file, Program& program) {
+  unsigned char ident[EI_NIDENT];
+  if (sys::invoke(__NR_pread64, file, ident, sizeof ident, 0) != sizeof ident) return -ENOEXEC;
+  if (memcmp(ident, ELFMAG, SELFMAG) != 0) return -ENOEXEC;
+  if (ident[EI_CLASS] == ELFCLASS64) return readHeaders<Elf64_Ehdr, Elf64_Phdr>(file, kMachine, program);
+  if (ident[EI_CLASS] != ELFCLASS32 || !kNarrowMachine) return -ENOEXEC;
+  long error = readHeaders<Elf32_Ehdr, Elf32_Phdr>(file, kNarrowMachine, program);
+  if (error < 0) return error;
+  program.narrow = true;
+  return runsNarrow() ? 0 : -ENOEXEC;
 }
 
 long machineOf(int file) {

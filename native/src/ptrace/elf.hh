@@ -6,7 +6,8 @@
 namespace ptrace {
 
 #if defined(__x86_64__)
-constexpr unsigned kMachine = 62;  // EM_X86_64
+constexpr unsigned kMachine = 62;       // EM_X86_64
+constexpr unsigned kNarrowMachine = 3;  // EM_386
 #endif
 
 /// Reads the headers of a program for this machine. -ENOEXEC where it is none.

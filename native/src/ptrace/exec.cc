@@ -5,6 +5,7 @@
 
 #include "ptrace/accelerate/page.hh"
 #include "ptrace/accelerate/stub.hh"
+#include "ptrace/compat.hh"
 #include "ptrace/elf.hh"
 #include "ptrace/owned.hh"
 #include "ptrace/table.hh"
@@ -105,6 +106,9 @@ const char* lastOf(const char* path) {
   return last;
 }
 
+/// Of a pointer in the memory of the caller.
+size_t pointerSize(const Call& call) { return call.compat() ? 4 : 8; }
+
 /// The new list of arguments, in the room of the call. 0 or -errno.
 long replaceArguments(Call& call, int n) {
   constexpr size_t kMost = 1 << 17;
@@ -118,9 +122,10 @@ long replaceArguments(Call& call, int n) {
     pointers[count++] = at;
   }
   uint64_t from = call.argument(n);
-  for (bool first = true; from; first = false, from += sizeof from) {
-    uint64_t pointer;
-    if (!call.read(from, &pointer, sizeof pointer)) return -EFAULT;
+  size_t width = pointerSize(call);
+  for (bool first = true; from; first = false, from += width) {
+    uint64_t pointer = 0;
+    if (!call.read(from, &pointer, width)) return -EFAULT;
     if (!pointer) break;
     // The name of the script has taken the place of the first one.
     if (first) continue;
@@ -128,7 +133,10 @@ long replaceArguments(Call& call, int n) {
     pointers[count++] = pointer;
   }
   pointers[count++] = 0;
-  uint64_t at = call.put(pointers, count * sizeof *pointers);
+  // The lower half of each comes first.
+  if (width < sizeof *pointers)
+    for (size_t i = 0; i < count; i++) memmove(reinterpret_cast<char*>(pointers) + i * width, &pointers[i], width);
+  uint64_t at = call.put(pointers, count * width);
   if (!at) return -EFAULT;
   call.setArgument(n, at);
   return 0;
@@ -191,7 +199,7 @@ long emulate(Call& call, const Place& place, int argv, const Path& emulator, Loa
   char text[4096];
   if (before.count)
     zeroth = before.list[0];
-  else if (call.argument(argv) && call.read(call.argument(argv), &pointer, sizeof pointer) && pointer &&
+  else if (call.argument(argv) && call.read(call.argument(argv), &pointer, pointerSize(call)) && pointer &&
            call.readText(pointer, text, sizeof text) >= 0)
     zeroth = Path(text);
   words.count = 0;
@@ -289,6 +297,7 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
     if (long error = openProgram(call, other, file, info); error < 0) return error;
     static Program interpreter;
     if (long error = readProgram(file.get(), interpreter); error < 0) return error == -ENOEXEC ? -ELIBBAD : error;
+    if (interpreter.narrow != loading.program.narrow) return -ELIBBAD;
     loading.interpreterEntry = interpreter.entry;
     loading.executed = other.host;
   }
@@ -357,16 +366,17 @@ Answer execute(Call& call, unsigned form) {
 }
 
 bool plantLoader(State&, Tracee& tracee, Registers& registers) {
-  // mov $9, %eax (mmap); syscall; int3
+  // mov $9, %eax (mmap); syscall; int3, and the same for 32 bits
   constexpr char kCode[8] = {'\xb8', 9, 0, 0, 0, '\x0f', '\x05', '\xcc'};
+  constexpr char kCompatCode[8] = {'\xb8', static_cast<char>(kCompatMmap), 0, 0, 0, '\xcd', '\x80', '\xcc'};
   Loading& loading = *tracee.loading;
   loading.entry = registers;
   loading.blocked = 0;
   sys::invoke(__NR_ptrace, PTRACE_GETSIGMASK, tracee.tid, sizeof loading.blocked, &loading.blocked);  // 3.11
   if (!readMemory(tracee.tid, registers.ip(), loading.code, sizeof loading.code)) return false;
-  if (!forceMemory(tracee.tid, registers.ip(), kCode, sizeof kCode)) return false;
-  const uint64_t arguments[] = {kRegion,
-                                kRegionSize,
+  if (!forceMemory(tracee.tid, registers.ip(), registers.compat ? kCompatCode : kCode, sizeof kCode)) return false;
+  const uint64_t arguments[] = {registers.compat ? kCompatRegion : kRegion,
+                                registers.compat ? kCompatRegionSize : kRegionSize,
                                 PROT_READ | kProtExecute,
                                 MAP_PRIVATE | MAP_ANONYMOUS | kMapFixed | kMapNoReserve,
                                 ~uint64_t{0},
@@ -381,18 +391,21 @@ namespace {
 /// The list of calls that the loader makes, with what they need to have in memory.
 class Script {
  public:
-  /// Begins anew, with the header in front of the texts.
-  void start(const Header& header) {
-    count_ = 0, textUsed_ = kHeaderSize;
-    memcpy(texts_, &header, sizeof header);
+  /// Begins anew in this room. In front of the texts is the header of the code in the process, where there is one.
+  void start(uint64_t room, const Header* header) {
+    count_ = 0, textUsed_ = header ? kHeaderSize : 0;
+    room_ = room;
+    if (header) memcpy(texts_, header, sizeof *header);
   }
+  uint64_t calls() const { return room_ + (kLoaderCalls - kExecRoom); }
+  bool narrow() const { return room_ == kCompatExecRoom; }
   void call(int64_t number, uint64_t flags, uint64_t a, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0, uint64_t e = 0,
             uint64_t f = 0) {
     if (count_ < kMost) calls_[count_++] = {number, {a, b, c, d, e, f}, flags};
   }
   /// The address of a text.
   uint64_t text(const char* from, size_t size) {
-    uint64_t at = kExecRoom + textUsed_;
+    uint64_t at = room_ + textUsed_;
     if (textUsed_ + size + 1 > sizeof texts_) return 0;
     memcpy(texts_ + textUsed_, from, size);
     texts_[textUsed_ + size] = 0;
@@ -400,8 +413,15 @@ class Script {
     return at;
   }
   bool write(int tid) {
-    return forceMemory(tid, kExecRoom, texts_, textUsed_) &&
-           forceMemory(tid, kLoaderCalls, calls_, count_ * sizeof *calls_);
+    if (!forceMemory(tid, room_, texts_, textUsed_)) return false;
+    if (!narrow()) return forceMemory(tid, calls(), calls_, count_ * sizeof *calls_);
+    CompatLoaderCall narrow[kMost];
+    for (unsigned i = 0; i < count_; i++) {
+      narrow[i].number = static_cast<int32_t>(calls_[i].number);
+      for (int n = 0; n < 6; n++) narrow[i].arguments[n] = static_cast<uint32_t>(calls_[i].arguments[n]);
+      narrow[i].flags = static_cast<uint32_t>(calls_[i].flags);
+    }
+    return forceMemory(tid, calls(), narrow, count_ * sizeof *narrow);
   }
 
  private:
@@ -410,9 +430,18 @@ class Script {
   unsigned count_;
   char texts_[0x3000];
   size_t textUsed_;
+  uint64_t room_;
 };
 
 Script script;
+
+/// mmap(2) of a file or of nothing.
+void map(uint64_t start, uint64_t size, uint64_t protection, bool file, uint64_t offset) {
+  bool narrow = script.narrow();
+  uint64_t flags = MAP_PRIVATE | kMapFixed | (file ? 0 : MAP_ANONYMOUS);
+  script.call(narrow ? kCompatMmap : __NR_mmap, file ? uint64_t{LoaderCall::kFifthIsFile} : 0, start, size, protection,
+              flags, ~uint64_t{0}, narrow ? offset / kPage : offset);
+}
 
 void mapSegments(const Program& program, uint64_t bias) {
   for (unsigned i = 0; i < program.count; i++) {
@@ -420,15 +449,11 @@ void mapSegments(const Program& program, uint64_t bias) {
     uint64_t start = bias + one.address, fileEnd = start + one.fileSize, end = start + one.memorySize;
     uint64_t protection =
         (one.flags & 4 ? PROT_READ : 0) | (one.flags & 2 ? PROT_WRITE : 0) | (one.flags & 1 ? kProtExecute : 0);
-    if (one.fileSize)
-      script.call(__NR_mmap, LoaderCall::kFifthIsFile, down(start), fileEnd - down(start), protection,
-                  MAP_PRIVATE | kMapFixed, 0, down(one.offset));
+    if (one.fileSize) map(down(start), fileEnd - down(start), protection, true, down(one.offset));
     uint64_t mapped = one.fileSize ? up(fileEnd) : down(start);
     if (end > fileEnd && one.fileSize && one.flags & 2 && mapped > fileEnd)
       script.call(LoaderCall::kClear, 0, fileEnd, (end < mapped ? end : mapped) - fileEnd);
-    if (end > mapped)
-      script.call(__NR_mmap, 0, mapped, up(end) - mapped, protection, MAP_PRIVATE | MAP_ANONYMOUS | kMapFixed,
-                  ~uint64_t{0});
+    if (end > mapped) map(mapped, up(end) - mapped, protection, false, 0);
   }
 }
 
@@ -437,7 +462,7 @@ uint64_t chooseBias(const Program& program) {
   if (!program.movable) return 0;
   uint64_t random = 0;
   sys::random(&random, sizeof random);
-  uint64_t base = 0x550000000000 + ((random & 0xffffff) << 12);
+  uint64_t base = program.narrow ? 0x56555000 + ((random & 0xff) << 12) : 0x550000000000 + ((random & 0xffffff) << 12);
   return base & ~(program.alignment - 1);
 }
 
@@ -449,10 +474,14 @@ uint64_t trampolineHint(const Loading& loading) {
   return alone ? down(program.segments[0].address) - kGap : 0;
 }
 
-/// What the program is to find in its auxiliary vector.
+/// AT_SYSINFO: where programs of 32 bits have the gate to the kernel.
+constexpr unsigned kVsyscall = 32;
+
+/// What the program is to find in its auxiliary vector. `Word`: a number there.
+template <typename Word>
 bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t bias, uint64_t base, uint64_t name) {
-  uint64_t at = loading.entry.sp(), words[64];
-  uint64_t count;
+  uint64_t at = loading.entry.sp();
+  Word words[64], count;
   if (!readMemory(tracee.tid, at, &count, sizeof count)) return false;
   at += (count + 2) * sizeof count;
   for (bool ended = false; !ended;) {
@@ -466,14 +495,14 @@ bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t 
   const fakeroot::Identity& who = tracee.identity;
   tracee.memory->vector = at;
   for (;; at += 2 * sizeof *words) {
-    uint64_t pair[2];
+    Word pair[2];
     if (!readMemory(tracee.tid, at, pair, sizeof pair)) return false;
-    uint64_t old = pair[1], kind = pair[0];
+    Word old = pair[1], kind = pair[0];
     switch (kind) {
       case AT_NULL:
         return true;
       case AT_PHDR:
-        if (loading.maps) pair[1] = bias + program.headers;
+        if (loading.maps) pair[1] = static_cast<Word>(bias + program.headers);
         break;
       case AT_PHENT:
         if (loading.maps) pair[1] = program.headerSize;
@@ -482,14 +511,15 @@ bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t 
         if (loading.maps) pair[1] = program.headerCount;
         break;
       case AT_ENTRY:
-        if (loading.maps) pair[1] = bias + program.entry;
+        if (loading.maps) pair[1] = static_cast<Word>(bias + program.entry);
         break;
       case AT_BASE:
-        if (loading.maps) pair[1] = base;
+        if (loading.maps) pair[1] = static_cast<Word>(base);
         break;
       case AT_EXECFN:
-        pair[1] = name;
+        pair[1] = static_cast<Word>(name);
         break;
+      case kVsyscall:
       case AT_SYSINFO_EHDR:
         // The note in there says the release of the kernel.
         if (state.release.size()) pair[0] = AT_IGNORE;
@@ -511,37 +541,79 @@ bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t 
   }
 }
 
+/// The kernel has given the ELF interpreter the stack that that one asks for.
+void openStack(int tid) {
+  static char text[1 << 14];
+  Path path("/proc/");
+  sys::UniqueFd maps(sys::open(path.add(static_cast<int64_t>(tid)).add("/maps").c_str(), O_RDONLY));
+  long size = maps.ok() ? sys::readAll(maps.get(), text, sizeof text - 1) : 0;
+  text[size > 0 ? size : 0] = 0;
+  for (const char* line = text; line && *line; line = sys::find(line, '\n')) {
+    if (*line == '\n') line++;
+    const char* p = line;
+    uint64_t start = sys::takeHex(p), end = *p == '-' ? sys::takeHex(++p) : 0;
+    const char* name = sys::find(p, '[');
+    const char* stop = sys::find(p, '\n');
+    if (!name || !stop || name > stop || !sys::startsWith(name, "[stack]")) continue;
+    script.call(script.narrow() ? kCompatMprotect : __NR_mprotect, LoaderCall::kMayFail, start, end - start,
+                PROT_READ | PROT_WRITE | kProtExecute);
+  }
+}
+
 }  // namespace
+
+uint64_t loaderTrap(const Registers& registers) {
+  if (!registers.narrow()) return kRegion + offsetOf(tsnspawn_stub_trap);
+  return kCompatRegion + static_cast<uint64_t>(tsnspawn_compat_trap - tsnspawn_compat_start);
+}
 
 bool runLoader(State& state, Tracee& tracee, Registers& registers) {
   Loading& loading = *tracee.loading;
-  if (registers.rax != kRegion) return false;
+  bool narrow = registers.narrow();
+  if (registers.rax != (narrow ? kCompatRegion : kRegion)) return false;
   if (!forceMemory(tracee.tid, loading.entry.ip(), loading.code, sizeof loading.code)) return false;
-  if (!putPage(state, tracee.tid)) return false;
-  script.start(headerOf(state, tracee));
+  if (narrow ? !writeCompatCode(tracee.tid) : !putPage(state, tracee.tid)) return false;
+  const Header header = headerOf(state, tracee);
+  script.start(narrow ? kCompatExecRoom : kExecRoom, narrow ? nullptr : &header);
   uint64_t bias = chooseBias(loading.program), base = loading.entry.ip() - loading.interpreterEntry;
   uint64_t name = script.text(loading.name.c_str(), loading.name.size());
-  script.call(__NR_mprotect, 0, kExecRoom, kRegionSize - kCodeSize, PROT_READ | PROT_WRITE);
-  if (state.inProcess)
+  uint64_t dataSize = narrow ? kCompatRegionSize - kCompatCodeSize : kRegionSize - kCodeSize;
+  script.call(narrow ? kCompatMprotect : __NR_mprotect, 0, narrow ? kCompatExecRoom : kExecRoom, dataSize,
+              PROT_READ | PROT_WRITE);
+  if (state.inProcess && !narrow)
     script.call(__NR_mmap, LoaderCall::kMayFail | LoaderCall::kNotes, trampolineHint(loading), kTrampolinesSize,
                 PROT_READ | kProtExecute, MAP_PRIVATE | MAP_ANONYMOUS, ~uint64_t{0}, 0);
-  script.call(__NR_prctl, LoaderCall::kMayFail, PR_SET_NAME, script.text(loading.comm.c_str(), loading.comm.size()));
+  script.call(narrow ? kCompatPrctl : __NR_prctl, LoaderCall::kMayFail, PR_SET_NAME,
+              script.text(loading.comm.c_str(), loading.comm.size()));
   if (loading.maps) {
-    script.call(__NR_open, LoaderCall::kKeepsFile, script.text(loading.file.c_str(), loading.file.size()),
-                O_RDONLY | O_CLOEXEC);
+    script.call(narrow ? kCompatOpen : __NR_open, LoaderCall::kKeepsFile,
+                script.text(loading.file.c_str(), loading.file.size()), O_RDONLY | O_CLOEXEC);
     mapSegments(loading.program, bias);
-    script.call(__NR_close, LoaderCall::kFirstIsFile, 0);
+    if (loading.program.runsStack) openStack(tracee.tid);
+    script.call(narrow ? kCompatClose : __NR_close, LoaderCall::kFirstIsFile, 0);
   }
   // With a descriptor that is held the end has to be waited for, too, and a tracer of the guest's is told of it.
   loading.traps = !state.traces || loading.held >= 0 || tracee.traced;
-  uint64_t end = loading.traps ? kRegion + offsetOf(tsnspawn_stub_trap) : loading.entry.ip();
+  uint64_t end = loading.traps ? loaderTrap(registers) : loading.entry.ip();
   script.call(LoaderCall::kJump, 0, end);
-  if (!script.write(tracee.tid) || !patchVector(state, tracee, loading, bias, base, name)) return false;
+  if (!script.write(tracee.tid)) return false;
+  Memory& memory = *tracee.memory;
+  memory.narrow = narrow;
   registers = loading.entry;
-  registers.setIp(kRegion + offsetOf(tsnspawn_stub_loader));
-  registers.rbx = kLoaderCalls;
   registers.setNumber(-1);
-  tracee.memory->mapped = true;
+  if (narrow) {
+    CompatCells cells{0, static_cast<uint32_t>(loading.entry.sp()), static_cast<uint32_t>(end)};
+    if (!forceMemory(tracee.tid, kCompatCells, &cells, sizeof cells)) return false;
+    if (!patchVector<uint32_t>(state, tracee, loading, bias, base, name)) return false;
+    registers.setIp(kCompatRegion);
+    registers.rsp = script.calls();
+    memory.compatSlots = kCompatSlots;
+  } else {
+    if (!patchVector<uint64_t>(state, tracee, loading, bias, base, name)) return false;
+    registers.setIp(kRegion + offsetOf(tsnspawn_stub_loader));
+    registers.rbx = script.calls();
+    memory.mapped = true;
+  }
   tracee.memory->executable = loading.executable;
   tracee.memory->file = loading.file;
   loading.mapping = false;

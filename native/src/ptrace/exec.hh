@@ -16,6 +16,8 @@ struct Program {
   uint64_t entry = 0, headers = 0, headerOffset = 0, alignment = 4096;
   uint16_t headerCount = 0, headerSize = 0;
   bool movable = false;
+  bool narrow = false;     // of 32 bits
+  bool runsStack = false;  // has its stack executable
   unsigned count = 0;
   Segment segments[kMost];
   Path interpreter;  // as the program names it; empty where it has none
@@ -44,6 +46,8 @@ struct Loading {
 bool plantLoader(State& state, Tracee& tracee, Registers& registers);
 /// The call has been made: gives the loader the rest to do.
 bool runLoader(State& state, Tracee& tracee, Registers& registers);
+/// Where the loader ends in a trap: what is to be looked at then.
+uint64_t loaderTrap(const Registers& registers);
 /// The program begins.
 void endLoading(Tracee& tracee);
 /// Nothing came of it.

@@ -1,4 +1,5 @@
 // stat(2), chown(2), chmod(2) and their like: what the fake users of the guest own is not what the kernel knows.
+#include "ptrace/compat.hh"
 #include "ptrace/owned.hh"
 #include "ptrace/procfs.hh"
 #include "ptrace/table.hh"
@@ -66,7 +67,7 @@ struct Arguments {
 
 Arguments argumentsOf(const Call& call, unsigned form) {
   constexpr unsigned kBasic = STATX_BASIC_STATS;
-  switch (form) {
+  switch (form & kLayout) {
     case kPath:
       return {AT_FDCWD, 0, kBasic, call.argument(0), call.argument(1)};
     case kLink:
@@ -117,8 +118,9 @@ long give(Call& call, const Target& target, uint32_t uid, uint32_t gid) {
 Answer showFile(Call& call, unsigned form) {
   const Arguments arguments = argumentsOf(call, form);
   State& state = call.state;
+  unsigned layout = form & kLayout;
   if (!state.fakeIds)
-    return leaveToKernel(call, arguments.directory, form == kPath || form == kLink ? 0 : 1, arguments.flags);
+    return leaveToKernel(call, arguments.directory, layout == kPath || layout == kLink ? 0 : 1, arguments.flags);
   Target target;
   long error = find(call, arguments.directory, arguments.text, arguments.flags, target);
   if (error > 0) return Answer::proceed();
@@ -145,6 +147,7 @@ Answer showFile(Call& call, unsigned form) {
     info.stx_rdev_minor = owner.minor;
   }
   bool written;
+  if (call.compat() && form != kExtended) return Answer::give(showCompat(call, form, info, arguments.to));
   if (form == kExtended) {
     written = call.write(arguments.to, &info, sizeof info);
   } else {
@@ -157,6 +160,8 @@ Answer showFile(Call& call, unsigned form) {
 Answer giveFile(Call& call, unsigned form) {
   Target target;
   int directory = AT_FDCWD, flags = 0, first = 1;
+  unsigned width = form & kShort;
+  form &= kLayout;
   uint64_t text = call.argument(0);
   if (form == kLink) flags = AT_SYMLINK_NOFOLLOW;
   if (form == kFile) directory = call.number(0), text = 0, flags = AT_EMPTY_PATH;
@@ -167,7 +172,7 @@ Answer giveFile(Call& call, unsigned form) {
   long error = find(call, directory, text, flags, target);
   if (error > 0) return Answer::proceed();
   if (error < 0) return Answer::give(error);
-  auto uid = static_cast<uint32_t>(call.argument(first)), gid = static_cast<uint32_t>(call.argument(first + 1));
+  uint32_t uid = idArgument(call, first, width), gid = idArgument(call, first + 1, width);
   if (call.state.fakeIds) {
     error = give(call, target, uid, gid);
     if (error == -ENOENT && form == kFile) error = -EBADF;

@@ -10,9 +10,21 @@ using fakeroot::Identity;
 
 constexpr uint32_t kMostGroups = 65536;  // NGROUPS_MAX
 
-Four& fourOf(Identity& identity, unsigned form) { return form == kUsers ? identity.user : identity.group; }
+Four& fourOf(Identity& identity, unsigned form) { return (form & kLayout) == kUsers ? identity.user : identity.group; }
 
-uint32_t idArgument(const Call& call, int n) { return static_cast<uint32_t>(call.argument(n)); }
+/// How a call of 16 bits shows an id that does not fit.
+uint16_t shortId(uint32_t id) { return id > 0xffff ? 65534 : static_cast<uint16_t>(id); }
+/// What it means by one: "leave it" has fewer bits, too.
+uint32_t longId(uint16_t id) { return id == 0xffff ? fakeroot::kNoId : id; }
+
+}  // namespace
+
+uint32_t idArgument(const Call& call, int n, unsigned form) {
+  auto id = static_cast<uint32_t>(call.argument(n));
+  return form & kShort ? longId(static_cast<uint16_t>(id)) : id;
+}
+
+namespace {
 
 /// Lists of groups are kept for ever: there are few.
 const uint32_t* keep(const uint32_t* groups, uint32_t count) {
@@ -39,43 +51,61 @@ Answer finish(Identity& identity, const Identity& before, long error) {
 
 Answer getId(Call& call, unsigned form) {
   const Identity& identity = call.identity();
-  switch (form) {
+  auto show = [&](uint32_t id) { return Answer::give(form & kShort ? shortId(id) : id); };
+  switch (form & kLayout) {
     case kRealUser:
-      return Answer::give(identity.user.real);
+      return show(identity.user.real);
     case kEffectiveUser:
-      return Answer::give(identity.user.effective);
+      return show(identity.user.effective);
     case kRealGroup:
-      return Answer::give(identity.group.real);
+      return show(identity.group.real);
     default:
-      return Answer::give(identity.group.effective);
+      return show(identity.group.effective);
   }
 }
 
 Answer getIds(Call& call, unsigned form) {
   const Four& ids = fourOf(call.identity(), form);
   const uint32_t three[] = {ids.real, ids.effective, ids.saved};
-  for (int i = 0; i < 3; i++)
-    if (!call.write(call.argument(i), &three[i], sizeof three[i])) return Answer::give(-EFAULT);
+  for (int i = 0; i < 3; i++) {
+    const uint16_t half = shortId(three[i]);
+    bool written = form & kShort ? call.write(call.argument(i), &half, sizeof half)
+                                 : call.write(call.argument(i), &three[i], sizeof three[i]);
+    if (!written) return Answer::give(-EFAULT);
+  }
   return Answer::give(0);
 }
 
-Answer getGroups(Call& call, unsigned) {
+Answer getGroups(Call& call, unsigned form) {
   const Identity& identity = call.identity();
   int room = call.number(0);
   auto count = static_cast<int>(identity.groupCount);
   if (room < 0 || (room > 0 && room < count)) return Answer::give(-EINVAL);
-  if (room > 0 && count > 0 && !call.write(call.argument(1), identity.groups, identity.groupCount * sizeof(uint32_t)))
+  if (room == 0 || count == 0) return Answer::give(count);
+  if (form & kShort) {
+    static uint16_t halves[kMostGroups];
+    for (int i = 0; i < count; i++) halves[i] = shortId(identity.groups[i]);
+    if (!call.write(call.argument(1), halves, identity.groupCount * sizeof *halves)) return Answer::give(-EFAULT);
+  } else if (!call.write(call.argument(1), identity.groups, identity.groupCount * sizeof *identity.groups)) {
     return Answer::give(-EFAULT);
+  }
   return Answer::give(count);
 }
 
-Answer setGroups(Call& call, unsigned) {
+Answer setGroups(Call& call, unsigned form) {
   static uint32_t groups[kMostGroups];
   auto count = static_cast<uint32_t>(call.argument(0));
   Identity& identity = call.identity();
   if (!identity.privileged()) return Answer::give(-EPERM);
   if (count > kMostGroups) return Answer::give(-EINVAL);
-  if (count && !call.read(call.argument(1), groups, count * sizeof *groups)) return Answer::give(-EFAULT);
+  size_t width = form & kShort ? sizeof(uint16_t) : sizeof *groups;
+  if (count && !call.read(call.argument(1), groups, count * width)) return Answer::give(-EFAULT);
+  // From the last one on, as the longer ones take the place of the others.
+  for (uint32_t i = form & kShort ? count : 0; i-- > 0;) {
+    uint16_t half;
+    memcpy(&half, reinterpret_cast<char*>(groups) + i * width, width);
+    groups[i] = longId(half);
+  }
   for (uint32_t i = 1; i < count; i++)
     for (uint32_t j = i; j > 0 && groups[j] < groups[j - 1]; j--) {
       uint32_t lower = groups[j];
@@ -92,28 +122,29 @@ Answer setGroups(Call& call, unsigned) {
 Answer setId(Call& call, unsigned form) {
   Identity& identity = call.identity();
   const Identity before = identity;
-  return finish(identity, before, fakeroot::setOne(fourOf(identity, form), identity.privileged(), idArgument(call, 0)));
+  return finish(identity, before,
+                fakeroot::setOne(fourOf(identity, form), identity.privileged(), idArgument(call, 0, form)));
 }
 
 Answer setTwoIds(Call& call, unsigned form) {
   Identity& identity = call.identity();
   const Identity before = identity;
-  return finish(
-      identity, before,
-      fakeroot::setTwo(fourOf(identity, form), identity.privileged(), idArgument(call, 0), idArgument(call, 1)));
+  return finish(identity, before,
+                fakeroot::setTwo(fourOf(identity, form), identity.privileged(), idArgument(call, 0, form),
+                                 idArgument(call, 1, form)));
 }
 
 Answer setThreeIds(Call& call, unsigned form) {
   Identity& identity = call.identity();
   const Identity before = identity;
   return finish(identity, before,
-                fakeroot::setThree(fourOf(identity, form), identity.privileged(), idArgument(call, 0),
-                                   idArgument(call, 1), idArgument(call, 2)));
+                fakeroot::setThree(fourOf(identity, form), identity.privileged(), idArgument(call, 0, form),
+                                   idArgument(call, 1, form), idArgument(call, 2, form)));
 }
 
 Answer setFileId(Call& call, unsigned form) {
   Identity& identity = call.identity();
-  return Answer::give(fakeroot::setFile(fourOf(identity, form), identity.privileged(), idArgument(call, 0)));
+  return Answer::give(fakeroot::setFile(fourOf(identity, form), identity.privileged(), idArgument(call, 0, form)));
 }
 
 /// prctl(2) PR_SET_KEEPCAPS, and PR_SET_SECUREBITS, which can say the same.

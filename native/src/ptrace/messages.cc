@@ -2,18 +2,13 @@
 #include "ptrace/messages.hh"
 
 #include "ptrace/addresses.hh"
+#include "ptrace/message.hh"
 #include "ptrace/procfs.hh"
 #include "ptrace/table.hh"
 
 namespace ptrace {
 
 namespace {
-
-/// struct mmsghdr
-struct Several {
-  sys::MessageHeader message;
-  uint32_t done;
-};
 
 constexpr uint64_t kMost = 1024;  // UIO_MAXIOV
 /// So many with translated names go at once, and the caller goes on with the rest.
@@ -24,18 +19,15 @@ char control[kControlRoom];
 
 /// Hands each piece of `control` that says who sends to `use`. -errno of the first that is refused.
 template <typename Use>
-long eachCredentials(size_t size, Use use) {
-  for (size_t i = 0; i + sizeof(sys::ControlHeader) <= size;) {
-    auto* header = reinterpret_cast<sys::ControlHeader*>(control + i);
-    if (header->size < sizeof *header || header->size > size - i) break;
-    if (header->level == SOL_SOCKET && header->type == SCM_CREDENTIALS &&
-        header->size >= sizeof *header + sizeof(sys::Credentials)) {
-      sys::Credentials who;
-      memcpy(&who, header + 1, sizeof who);
-      if (long error = use(who); error < 0) return error;
-      memcpy(header + 1, &who, sizeof who);
-    }
-    i += (header->size + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1);
+long eachCredentials(const Call& call, size_t size, Use use) {
+  ControlPiece piece;
+  for (size_t i = 0; i < size && controlPiece(call, control + i, size - i, piece); i += piece.step) {
+    if (piece.level != SOL_SOCKET || piece.type != SCM_CREDENTIALS) continue;
+    sys::Credentials who;
+    if (piece.size < piece.head + sizeof who) continue;
+    memcpy(&who, control + i + piece.head, sizeof who);
+    if (long error = use(who); error < 0) return error;
+    memcpy(control + i + piece.head, &who, sizeof who);
   }
   return 0;
 }
@@ -75,11 +67,11 @@ long translateMessage(Call& call, sys::MessageHeader& message, bool& changed) {
     message.nameSize = static_cast<int>(size);
   }
   size_t size = message.controlSize;
-  if (!message.control || size < sizeof(sys::ControlHeader) || size > sizeof control ||
+  if (!message.control || size > sizeof control ||
       !call.read(reinterpret_cast<uint64_t>(message.control), control, size))
     return 0;
   bool told = false;
-  long error = eachCredentials(size, [&](sys::Credentials& who) {
+  long error = eachCredentials(call, size, [&](sys::Credentials& who) {
     told = true;
     return tellCredentials(call, who);
   });
@@ -93,24 +85,25 @@ long translateMessage(Call& call, sys::MessageHeader& message, bool& changed) {
 
 /// How much of each message was sent, from the copies to the guest's own.
 void copySizes(Call& call) {
-  uint64_t from = call.argument(1), to = call.tracee.notes[0];
-  constexpr size_t kAt = offsetof(Several, done);
-  for (long i = 0; i < call.result(); i++, from += sizeof(Several), to += sizeof(Several)) {
+  const MessageLayout layout = messageLayout(call);
+  uint64_t to = call.tracee.notes[0] + layout.size, from = call.tracee.notes[1] + layout.size;
+  for (long i = 0; i < call.result(); i++, from += layout.step, to += layout.step) {
     uint32_t done;
-    if (call.read(from + kAt, &done, sizeof done)) call.write(to + kAt, &done, sizeof done);
+    if (call.read(from, &done, sizeof done)) call.write(to, &done, sizeof done);
   }
 }
 
 /// sendmmsg(2)
 Answer sendSeveral(Call& call) {
-  static Several batch[kBatch];
+  static sys::MessageHeader batch[kBatch];
+  const size_t step = messageLayout(call).step;
   uint64_t from = call.argument(1), count = call.argument(2) < kMost ? call.argument(2) : kMost, n = 0;
   bool any = false;
   for (; n < count && !(any && n == kBatch); n++) {
-    Several one;
+    sys::MessageHeader one;
     bool changed = false;
-    if (!call.read(from + n * sizeof one, &one, sizeof one)) break;
-    long error = translateMessage(call, one.message, changed);
+    if (!readMessage(call, from + n * step, one)) break;
+    long error = translateMessage(call, one, changed);
     if (error < 0 && n == 0) return Answer::give(error);
     // What is behind the first ones goes with the next call.
     if (error < 0 || (changed && n >= kBatch)) break;
@@ -120,9 +113,11 @@ Answer sendSeveral(Call& call) {
   if (n == 0 || (!any && n == count)) return Answer::proceed();
   call.setArgument(2, n);
   if (!any) return Answer::proceed();
-  uint64_t copy = call.put(batch, n * sizeof *batch);
-  if (!copy) return Answer::give(-EFAULT);
+  uint64_t copy = call.room(n * step);
+  for (uint64_t i = 0; i < n; i++)
+    if (!copy || !writeMessage(call, copy + i * step, batch[i])) return Answer::give(-EFAULT);
   call.tracee.notes[0] = from;
+  call.tracee.notes[1] = copy;
   call.setArgument(1, copy);
   call.then(copySizes);
   return Answer::proceed();
@@ -133,17 +128,17 @@ void showMessages(Call& call) {
   const uint64_t *notes = call.tracee.notes, several = notes[1];
   uint64_t at = notes[0];
   long count = several ? call.result() : call.result() >= 0;
-  for (long i = 0; i < count; i++, at += sizeof(Several)) {
+  const MessageLayout layout = messageLayout(call);
+  for (long i = 0; i < count; i++, at += layout.step) {
     sys::MessageHeader message;
-    if (!call.read(at, &message, sizeof message)) return;
+    if (!readMessage(call, at, message)) return;
     if (message.name)
-      showName(call, reinterpret_cast<uint64_t>(message.name), at + offsetof(sys::MessageHeader, nameSize),
-               static_cast<uint32_t>(notes[2]));
+      showName(call, reinterpret_cast<uint64_t>(message.name), at + layout.nameSize, static_cast<uint32_t>(notes[2]));
     auto controlAt = reinterpret_cast<uint64_t>(message.control);
     size_t size = message.controlSize < sizeof control ? message.controlSize : sizeof control;
-    if (!controlAt || size < sizeof(sys::ControlHeader) || !call.read(controlAt, control, size)) continue;
+    if (!controlAt || !call.read(controlAt, control, size)) continue;
     bool told = false;
-    eachCredentials(size, [&](sys::Credentials& who) {
+    eachCredentials(call, size, [&](sys::Credentials& who) {
       showCredentials(call, who, false);
       told = true;
       return 0;
@@ -170,11 +165,11 @@ Answer sendMessage(Call& call, unsigned form) {
   if (form) return sendSeveral(call);
   sys::MessageHeader message;
   bool changed = false;
-  if (!call.read(call.argument(1), &message, sizeof message)) return Answer::proceed();
+  if (!readMessage(call, call.argument(1), message)) return Answer::proceed();
   if (long error = translateMessage(call, message, changed); error < 0) return Answer::give(error);
   if (!changed) return Answer::proceed();
-  uint64_t copy = call.put(&message, sizeof message);
-  if (!copy) return Answer::give(-EFAULT);
+  uint64_t copy = call.room(messageLayout(call).size);
+  if (!copy || !writeMessage(call, copy, message)) return Answer::give(-EFAULT);
   call.setArgument(1, copy);
   return Answer::proceed();
 }
@@ -186,7 +181,7 @@ Answer receiveMessage(Call& call, unsigned form) {
   bool wants = false;
   for (uint64_t i = 0; i < count; i++) {
     sys::MessageHeader message;
-    if (!call.read(at + i * sizeof(Several), &message, sizeof message)) break;
+    if (!readMessage(call, at + i * messageLayout(call).step, message)) break;
     wants |= message.name || (message.control && message.controlSize);
     if (message.name && static_cast<uint32_t>(message.nameSize) < room) room = static_cast<uint32_t>(message.nameSize);
   }

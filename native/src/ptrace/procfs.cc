@@ -1,6 +1,7 @@
 #include "ptrace/procfs.hh"
 
 #include "ptrace/accelerate/page.hh"
+#include "ptrace/compat.hh"
 
 namespace ptrace {
 
@@ -64,13 +65,23 @@ bool starts(const char* line, const char* end, const char* prefix) {
   return static_cast<size_t>(end - line) >= size && memcmp(line, prefix, size) == 0;
 }
 
+/// Whether a line is of the engine's room for calls of 32 bits: its slots, and what lies in front of those where there is.
+bool isWithin(const char* line, uint64_t slots) {
+  uint64_t at = sys::takeHex(line);
+  uint64_t start = slots == kCompatSlots ? kCompatRegion : slots;
+  return at >= start && at < slots + kSlotSize * Memory::kSlots;
+}
+
 /// Without the engine's own mapping, and with the guest's paths.
 void writeMaps(size_t size, int process, Output& out) {
   const Tracee* tracee = all->tracees.anyOf(process);
   const uint64_t trampolines = all->inProcess && tracee ? trampolinesOf(*tracee) : 0;
+  const uint64_t slots = tracee ? tracee->memory->compatSlots : 0;
   eachLine(size, [&](const char* line, const char* end) {
     const char* digits = line;
-    if (starts(line, end, "6ffff") || (trampolines && sys::takeHex(digits) == trampolines)) return;
+    if (starts(line, end, "6ffff") || (slots && isWithin(line, slots)) ||
+        (trampolines && sys::takeHex(digits) == trampolines))
+      return;
     const char* path = line;
     while (path < end && *path != '/') path++;
     out.add(line, static_cast<size_t>(path - line));
@@ -321,14 +332,17 @@ long standIn(Call&, Place& place, int flags) {
       writeStatus(readHost(place.host.c_str()), place.process, out);
     } else if (sys::equal(name, "/auxv")) {
       const Tracee* tracee = all->tracees.anyOf(place.process);
-      uint64_t pair[2];
-      uint64_t at = tracee && tracee->memory ? tracee->memory->vector : 0;
+      uint64_t at = tracee && tracee->memory ? tracee->memory->vector : 0, kind = 1;
       if (!at) return 0;
-      do {
-        if (!readMemory(tracee->tid, at, pair, sizeof pair)) return 0;
-        out.add(reinterpret_cast<const char*>(pair), sizeof pair);
-        at += sizeof pair;
-      } while (pair[0]);
+      size_t width = tracee->memory->narrow ? 4 : 8;
+      while (kind) {
+        char pair[16];
+        if (!readMemory(tracee->tid, at, pair, 2 * width)) return 0;
+        out.add(pair, 2 * width);
+        kind = 0;
+        memcpy(&kind, pair, width);
+        at += 2 * width;
+      }
     } else if (sys::equal(name, "/mounts") || sys::equal(name, "/mountinfo")) {
       writeMounts(sys::equal(name, "/mountinfo"), out);
     } else {

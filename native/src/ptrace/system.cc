@@ -14,6 +14,17 @@ void put(char (&to)[65], const sys::Text<65>& from) {
   memcpy(to, from.c_str(), from.size());
 }
 
+/// Whether a process is to see the machine of 32 bits: personality(2).
+bool isOfOtherMachine(int tid) {
+  constexpr uint64_t kNarrow = 8;  // PER_LINUX32
+  Path path("/proc/");
+  sys::UniqueFd file(sys::open(path.add(static_cast<int64_t>(tid)).add("/personality").c_str(), O_RDONLY));
+  char text[16] = "";
+  if (!file.ok() || sys::readAll(file.get(), text, sizeof text - 1) <= 0) return false;
+  const char* p = text;
+  return (sys::takeHex(p) & 0xff) == kNarrow;
+}
+
 }  // namespace
 
 Answer refuse(Call&, unsigned) { return Answer::give(-ENOSYS); }
@@ -22,14 +33,17 @@ Answer deny(Call&, unsigned) { return Answer::give(-EPERM); }
 /// What an init does to the system it thinks it has: done, as far as it can tell.
 Answer pretend(Call& call, unsigned) { return Answer::give(call.privileged() ? 0 : -EPERM); }
 
-Answer nameSystem(Call& call, unsigned) {
+/// uname(2); with kEarliest the call of i386 that knows no domain.
+Answer nameSystem(Call& call, unsigned form) {
   Names names{};
   if (long error = sys::invoke(__NR_uname, &names); error < 0) return Answer::give(error);
+  if (kCompatMachine && isOfOtherMachine(call.tracee.tid)) put(names.machine, sys::Text<65>(kCompatMachine));
   const State& state = call.state;
   if (state.hostname.size()) put(names.node, state.hostname);
   if (state.domain.size()) put(names.domain, state.domain);
   if (state.release.size()) put(names.release, state.release);
-  return Answer::give(call.write(call.argument(0), &names, sizeof names) ? 0 : -EFAULT);
+  size_t size = form & kEarliest ? offsetof(Names, domain) : sizeof names;
+  return Answer::give(call.write(call.argument(0), &names, size) ? 0 : -EFAULT);
 }
 
 /// sethostname(2), and with `form` setdomainname(2).

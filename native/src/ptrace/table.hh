@@ -1,9 +1,18 @@
 // Which handler serves which system call.
 #pragma once
 
+#include <stdint.h>
+
+// With it come the kernel's numbers, and table-i386.cc has others.
+#ifndef CALLS_OF_I386
 #include "ptrace/call.hh"
+#endif
 
 namespace ptrace {
+
+class Call;
+struct Answer;
+struct Place;
 
 /// How the arguments of a call are laid out, for the handlers that serve several.
 enum Form : unsigned {
@@ -22,7 +31,13 @@ enum Form : unsigned {
   kEffectiveGroup,
   // The path of a call that changes what is there.
   kChange = 32,
+  // Of the older calls of i386.
+  kShort = 64,      // ids of 16 bits
+  kLarge = 128,     // struct stat64
+  kEarliest = 256,  // struct __old_kernel_stat, struct old_utsname
 };
+/// What of a form says how the arguments are laid out.
+constexpr unsigned kLayout = kChange - 1;
 
 using Handler = Answer (*)(Call&, unsigned form);
 
@@ -48,7 +63,8 @@ constexpr unsigned kMostCalls = 512;
 struct Table {
   Row rows[kMostCalls];
 };
-extern const Table kTable;
+/// Of this machine, and of programs of 32 bits on it.
+extern const Table kTable, kCompatTable;
 
 /// The highest number that is known; what lies above is -ENOSYS.
 extern const unsigned kHighest;
@@ -81,6 +97,8 @@ Answer giveFile(Call&, unsigned);
 Answer changeMode(Call&, unsigned);
 Answer listAttributes(Call&, unsigned);
 // ids.cc
+/// The id that an argument is.
+uint32_t idArgument(const Call&, int n, unsigned form);
 Answer getId(Call&, unsigned);
 Answer getIds(Call&, unsigned);
 Answer getGroups(Call&, unsigned);
@@ -127,5 +145,7 @@ Answer openSocket(Call&, unsigned);
 // messages.cc
 Answer sendMessage(Call&, unsigned);
 Answer receiveMessage(Call&, unsigned);
+// socketcall.cc
+Answer callSocket(Call&, unsigned);
 
 }  // namespace ptrace

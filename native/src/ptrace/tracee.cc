@@ -109,6 +109,8 @@ bool Tracees::inherit(Tracee& child, const Tracee& maker, uint64_t flags) {
     if (!memory) return false;
     memory->users = 1;
     memory->mapped = maker.memory->mapped;
+    memory->narrow = maker.memory->narrow;
+    memory->compatSlots = maker.memory->compatSlots;
     memory->executable = maker.memory->executable;
     memory->file = maker.memory->file;
     memory->vector = maker.memory->vector;
@@ -135,10 +137,10 @@ bool Tracees::renew(Tracee& tracee) {
   Memory* memory = take(memories_, memoryTop_);
   if (!memory) return false;
   memory->users = 1;
-  memory->mapped = false;
+  memory->mapped = memory->narrow = false;
   for (uint64_t& slots : memory->slots) slots = 0;
   memory->executable = memory->file = Path();
-  memory->vector = 0;
+  memory->vector = memory->compatSlots = 0;
   memory->slow = memory->idsDiffer = false;
   memory->patched = 0;
   memory->trampolines = memory->codeStart = memory->codeEnd = 0;

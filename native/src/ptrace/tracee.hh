@@ -19,10 +19,12 @@ struct Memory {
   static constexpr unsigned kSlots = kThreadSlots, kSites = 64;
   uint32_t users;
   bool mapped;  // the stub page and the slots are there
+  bool narrow;  // of a program of 32 bits
   uint64_t slots[kSlots / 64];
-  Path executable;  // as the guest names it; the kernel knows the ELF interpreter
-  Path file;        // the same on the host
-  uint64_t vector;  // where its auxiliary vector lies; 0: not known
+  Path executable;       // as the guest names it; the kernel knows the ELF interpreter
+  Path file;             // the same on the host
+  uint64_t vector;       // where its auxiliary vector lies; 0: not known
+  uint64_t compatSlots;  // those whose addresses have 32 bits; 0: not there
   // Of the accelerator `inprocess`:
   bool slow;       // every call goes to the tracer
   bool idsDiffer;  // its threads are not all the same user
@@ -75,6 +77,7 @@ struct Tracee {
   long result;
   /// What is left to do when the call has been made.
   void (*after)(Call&);
+  void (*afterOfList)(Call&);  // the same for what has its arguments in a list: socketcall.cc
   uint64_t notes[kNotes];
   struct Loading* loading;
   unsigned loans;

@@ -7,6 +7,7 @@
 #include "ptrace/accelerate/filter.hh"
 #include "ptrace/accelerate/page.hh"
 #include "ptrace/accelerate/stub.hh"
+#include "ptrace/compat.hh"
 #include "ptrace/exec.hh"
 #include "ptrace/old.hh"
 #include "ptrace/owned.hh"
@@ -295,9 +296,11 @@ int Tracer::onMade(Tracee& maker, int event) {
     sys::kill(tid, SIGKILL);
     return 0;
   }
-  uint64_t flags = registers.number() == __NR_clone ? registers.argument(0) & ~kSignalMask : 0;
+  registers.compat = isCompat(maker, registers);
+  bool clones = registers.number() == (registers.compat ? kCompatClone : __NR_clone);
+  uint64_t flags = clones ? registers.argument(0) & ~kSignalMask : 0;
 #if defined(__x86_64__)
-  if (registers.number() == __NR_vfork) flags = CLONE_VM | CLONE_VFORK;
+  if (registers.number() == (registers.compat ? kCompatVfork : __NR_vfork)) flags = CLONE_VM | CLONE_VFORK;
 #endif
   if (!state_.tracees.inherit(*child, maker, flags)) {
     sys::kill(tid, SIGKILL);
@@ -323,7 +326,7 @@ void Tracer::firstRun(Tracee& tracee) {
   if (tracee.changed) {
     Registers registers;
     if (getRegisters(tracee.tid, registers)) {
-      for (int i = 0; i < 6; i++) registers.slot(i) = tracee.saved.argument(i);
+      registers.restore(tracee.saved);
       setRegisters(tracee.tid, registers);
     }
     tracee.changed = false;
@@ -403,7 +406,7 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
       sys::kill(tracee.tid, SIGKILL);
       return go(tracee, PTRACE_CONT, 0);
     }
-    if (registers.ip() == kRegion + offsetOf(tsnspawn_stub_trap) + 1) {
+    if (registers.ip() == loaderTrap(registers) + 1) {
       uint64_t entry = loading.entry.ip();
       registers = loading.entry;
       registers.setIp(entry);

@@ -56,7 +56,7 @@ class Tracer {
   void leave(Tracee& tracee);
   void tellChanges(Tracee& tracee, const fakeroot::Identity& before);
   void endCall(Tracee& tracee);
-  void takeStub(Tracee& tracee, Registers& registers);
+  bool takeStub(Tracee& tracee, Registers& registers);
   bool leaveStub(Tracee& tracee);
   void firstRun(Tracee& tracee);
   void resume(Tracee& tracee, int signal = 0);

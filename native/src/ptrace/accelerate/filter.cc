@@ -1,41 +1,56 @@
 #include "ptrace/accelerate/filter.hh"
 
-#include <linux/audit.h>
 #include <linux/seccomp.h>
+
+#include "ptrace/compat.hh"
 
 namespace ptrace {
 
 namespace {
 
-#if defined(__x86_64__)
-constexpr uint32_t kArchitecture = AUDIT_ARCH_X86_64;
-#endif
 constexpr unsigned kTrace = SECCOMP_RET_TRACE | kOurs;
 
 class Program {
  public:
-  Program(sock_filter* to, const Table& table, bool fakeIds, bool boots)
-      : to_(to), table_(table), fakeIds_(fakeIds), boots_(boots) {}
+  Program(sock_filter* to, bool fakeIds, bool boots) : to_(to), fakeIds_(fakeIds), boots_(boots) {}
 
   unsigned write() {
     load(offsetof(seccomp_data, arch));
-    jump(BPF_JEQ, kArchitecture, 1, 0);
-    // A program of another kind of this machine, whose calls have other numbers.
-    answer(SECCOMP_RET_ERRNO | ENOSYS);
+    jump(BPF_JEQ, kNativeArchitecture, 1, 0);
+    unsigned other = size_++;
     load(offsetof(seccomp_data, nr));
     jump(BPF_JGT, kHighest, 0, 3);
     jump(BPF_JEQ, kStepCall, 0, 1);
     answer(kTrace);
     answer(SECCOMP_RET_ERRNO | ENOSYS);
     search(0, kHighest);
+    to_[other] = BPF_STMT(BPF_JMP | BPF_JA, size_ - other - 1);
+    writeCompat();
     return size_;
   }
 
  private:
+  /// A program of another kind of this machine, whose calls have other numbers.
+  void writeCompat() {
+    if (kCompatArchitecture) {
+      jump(BPF_JEQ, kCompatArchitecture, 1, 0);
+      answer(SECCOMP_RET_ERRNO | ENOSYS);
+      load(offsetof(seccomp_data, nr));
+      jump(BPF_JGT, kHighest, 0, 1);
+      answer(SECCOMP_RET_ERRNO | ENOSYS);
+      table_ = &kCompatTable;
+      code_ = kCompatRegion;
+      codeSize_ = kCompatCodeSize;
+      search(0, kHighest);
+      return;
+    }
+    answer(SECCOMP_RET_ERRNO | ENOSYS);
+  }
+
   enum class Class { kAllow, kRefuse, kDeny, kTell, kAsk };
 
   Class classOf(unsigned number) const {
-    const Row& row = table_.rows[number];
+    const Row& row = table_->rows[number];
     if (!row.handler || row.when == When::kOld || (row.when == When::kFakeIds && !fakeIds_) ||
         (row.when == When::kBoot && !boots_))
       return Class::kAllow;
@@ -59,7 +74,7 @@ class Program {
   }
 
   void leaf(unsigned number) {
-    const Row& row = table_.rows[number];
+    const Row& row = table_->rows[number];
     switch (classOf(number)) {
       case Class::kAllow:
         return answer(SECCOMP_RET_ALLOW);
@@ -89,12 +104,11 @@ class Program {
 
   /// Unless it is the stub that makes the call: the tracer has seen it already.
   void tell() {
-    constexpr uint32_t kHigh = kRegion >> 32, kLow = static_cast<uint32_t>(kRegion);
     load(offsetof(seccomp_data, instruction_pointer) + 4);
-    jump(BPF_JEQ, kHigh, 0, 4);
+    jump(BPF_JEQ, static_cast<uint32_t>(code_ >> 32), 0, 4);
     load(offsetof(seccomp_data, instruction_pointer));
-    to_[size_++] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, static_cast<uint32_t>(~(kCodeSize - 1)));
-    jump(BPF_JEQ, kLow, 0, 1);
+    to_[size_++] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, static_cast<uint32_t>(~(codeSize_ - 1)));
+    jump(BPF_JEQ, static_cast<uint32_t>(code_), 0, 1);
     answer(SECCOMP_RET_ALLOW);
     answer(kTrace);
   }
@@ -106,15 +120,16 @@ class Program {
   void answer(uint32_t value) { to_[size_++] = BPF_STMT(BPF_RET | BPF_K, value); }
 
   sock_filter* to_;
-  const Table& table_;
+  const Table* table_ = &kTable;
+  uint64_t code_ = kRegion, codeSize_ = kCodeSize;
   bool fakeIds_, boots_;
   unsigned size_ = 0;
 };
 
 }  // namespace
 
-unsigned makeFilter(const Table& table, bool fakeIds, bool boots, sock_filter (&to)[kMostInstructions]) {
-  return Program(to, table, fakeIds, boots).write();
+unsigned makeFilter(bool fakeIds, bool boots, sock_filter (&to)[kMostInstructions]) {
+  return Program(to, fakeIds, boots).write();
 }
 
 }  // namespace ptrace

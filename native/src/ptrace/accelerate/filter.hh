@@ -15,6 +15,6 @@ constexpr unsigned kOurs = 0x7473;
 constexpr unsigned kStrict = 0x7474;
 
 /// Writes the filter; returns the number of its instructions.
-unsigned makeFilter(const Table& table, bool fakeIds, bool boots, sock_filter (&to)[kMostInstructions]);
+unsigned makeFilter(bool fakeIds, bool boots, sock_filter (&to)[kMostInstructions]);
 
 }  // namespace ptrace

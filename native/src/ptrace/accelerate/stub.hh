@@ -27,6 +27,13 @@ struct LoaderCall {
 };
 static_assert(sizeof(LoaderCall) == 64);
 
+/// The same for programs of 32 bits.
+struct CompatLoaderCall {
+  int32_t number;
+  uint32_t arguments[6];
+  uint32_t flags;
+};
+
 inline size_t stubSize() { return static_cast<size_t>(tsnspawn_stub_end - tsnspawn_stub_start); }
 inline size_t codeSize() { return static_cast<size_t>(tsnspawn_stub_code_end - tsnspawn_stub_start); }
 inline uint64_t offsetOf(const char* label) { return static_cast<uint64_t>(label - tsnspawn_stub_start); }

@@ -63,7 +63,7 @@ long callInfo(Call& call, const Traced& traced, uint64_t room, uint64_t to) {
   ptrace_syscall_info info{};
   Registers registers;
   if (!getRegisters(traced.tid, registers)) return -ESRCH;
-  info.arch = kNativeArchitecture;
+  info.arch = registers.compat ? kCompatArchitecture : kNativeArchitecture;
   info.instruction_pointer = registers.ip();
   info.stack_pointer = registers.sp();
   size_t size = offsetof(ptrace_syscall_info, entry);
@@ -115,9 +115,9 @@ long serveData(Call& call, Tracee& target, long what, uint64_t address, uint64_t
     case PTRACE_POKEUSR:
       return request(static_cast<int>(what), tid, address, data);
     case PTRACE_GETREGS:
-      return get(call, tid, what, address, data, sizeof(Registers));
+      return get(call, tid, what, address, data, kRegisterBytes);
     case PTRACE_SETREGS:
-      return set(call, tid, what, address, data, sizeof(Registers));
+      return set(call, tid, what, address, data, kRegisterBytes);
     case PTRACE_GETFPREGS:
       return get(call, tid, what, address, data, kFloats);
     case PTRACE_SETFPREGS:
