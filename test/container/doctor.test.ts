@@ -138,7 +138,7 @@ it('user.max_user_namespaces=0 is named, with the command that raises it', () =>
 it('a /proc that is partly covered refuses a new one, and what covers it is named', () => {
   const host = withMounts('mount -t tmpfs none /proc/acpi; mount --bind /proc/sys /proc/sys');
   const said = diagnosis(person(true), host);
-  assert.is(said.mode, 'none');
+  assert.is(said.mode, 'ptrace');
   assert.is(answer(said, 'proc'), 'no: refused while /proc/acpi and /proc/sys are covered by other mounts');
 });
 
@@ -198,8 +198,13 @@ it('inside of Docker without privileges it says so, and what is left there does 
   assert.match(traced.stderr, /going on with the engine ptrace/);
   // with the filter gone, what is mounted over /proc is next
   const covered = JSON.parse(run(true, 'doctor', '--json').stdout);
-  assert.equal([covered.mode, covered.missing], ['none', ['proc']]);
-  assert.match(covered.left, /^--engine=ptrace /);
+  assert.equal([covered.mode, covered.missing], ['ptrace', ['proc']]);
+  const without = run(true, '-PD', join(scratch, 'made'), 'id', '-u');
+  assert.equal([without.status, without.stdout], [0, '0\n'], without.stderr);
+  assert.match(without.stderr, /^tsnspawn: warning: cannot mount proc.*going on with the engine ptrace.*\n$/);
+  const named = run(true, '--engine=namespaces', '-PD', join(scratch, 'made'), 'id', '-u');
+  assert.equal([named.status, named.stdout], [1, '']);
+  assert.match(named.stderr, /^tsnspawn: cannot mount proc/);
 });
 
 it('root that has no more than its ids writes its own maps, and has to have the capability for that', () => {
@@ -258,7 +263,7 @@ it('in a guest it says that it is in one, and what is left there', () => {
   const guest = ['-qPD', tree, ...binds, `--bind-ro=${user.home}`, node, ...script, 'doctor', '--json'];
   const { stdout, stderr } = user.tsnspawn(guest);
   const said = JSON.parse(stdout || `"${stderr}"`);
-  assert.equal([said.caller.container, said.caller.uid, said.mode], ['tsnspawn', 0, 'none']);
+  assert.equal([said.caller.container, said.caller.uid, said.mode], ['tsnspawn', 0, 'ptrace']);
   assert.match(answer(said, 'proc'), /^no: refused while .*\/proc\/sys.* are covered by other mounts$/);
   assert.equal(said.checks.proc.mend, ['SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes tsnspawn ...']);
 });

@@ -195,7 +195,7 @@ test('a proc that is refused names what covers it, and what docker or podman wou
   const { detail, mend } = check('proc', diagnosis);
   assert.is(detail, 'refused while /proc/acpi, /proc/bus, /proc/kcore and /proc/sys are covered by other mounts');
   assert.equal(mend, [DOCKER_RUN]);
-  assert.equal([diagnosis.mode, diagnosis.missing], ['none', ['proc']]);
+  assert.equal([diagnosis.mode, diagnosis.missing], ['ptrace', ['proc']]);
   assert.equal(check('proc', diagnosisOf(facts({ ...docker, container: 'podman' }))).mend, [
     'podman run --security-opt seccomp=unconfined --security-opt label=disable --security-opt unmask=ALL ...',
   ]);
@@ -385,7 +385,7 @@ test('the keys of the JSON are those that programs know', () => {
   assert.is(json.caller.container, null);
   const none = JSON.parse(diagnosisAsJson(diagnosisOf(facts({ trials: { ...BEHIND, user: 'EPERM' } }))));
   assert.equal(Object.keys(none), ['mode', 'ids', 'summary', 'missing', 'caller', 'checks']);
-  const covered = JSON.parse(diagnosisAsJson(diagnosisOf(facts({ trials: { proc: 'EPERM' } }))));
+  const covered = JSON.parse(diagnosisAsJson(diagnosisOf(facts({ trials: { proc: 'EPERM', tracing: 'EPERM' } }))));
   assert.equal(Object.keys(covered), ['mode', 'ids', 'summary', 'missing', 'left', 'caller', 'checks']);
   assert.equal([none.checks.proc.answer, none.checks.proc.untried], ['no', true]);
 });

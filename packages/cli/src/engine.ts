@@ -9,6 +9,7 @@ import {
   LOST,
   lower,
   lowerPtrace,
+  needsOwnProc,
   type RunVariables,
   StepError,
   UsageError,
@@ -53,9 +54,14 @@ export interface Fallback {
   readonly remark: string;
 }
 
+/** Where parts of its own /proc are covered, as in the containers of others, the kernel lets no user namespace mount another. */
+function lacksProc({ step, code, path }: StepError): boolean {
+  return code === 'EPERM' && (needsOwnProc(step, path) || (step.op === 'mount' && step.fs === 'proc'));
+}
+
 /**
  * What is left where the monitor could not be made: with the caller's own id alone where the programs do not map the others, without
- * namespaces where the kernel, or a filter around this process, gives none. Undefined: nothing.
+ * namespaces where the kernel, or a filter around this process, gives none, or no /proc for one. Undefined: nothing.
  */
 export function fallbackOf(
   error: unknown,
@@ -69,6 +75,6 @@ export function fallbackOf(
     const remark = `${message}; going on with one id, see tsnspawn doctor`;
     return { engine, host: { ...host, rootless: withOneId(rootless, message) }, remark };
   }
-  if (asked !== 'auto' || (step.op !== 'map' && step.op !== 'clone')) return undefined;
+  if (asked !== 'auto' || (step.op !== 'map' && step.op !== 'clone' && !lacksProc(error))) return undefined;
   return { engine: 'ptrace', host: withoutNamespaces(host), remark: `${message}; ${LOST}` };
 }

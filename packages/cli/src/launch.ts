@@ -33,6 +33,7 @@ import {
   enterScope,
   explainsFailure,
   findSettings,
+  forgetFailure,
   type Held,
   type ImageOptions,
   inScope,
@@ -155,6 +156,7 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     } catch (error) {
       const next = fallbackOf(error, spec.engine, now);
       if (next === undefined) throw error;
+      forgetFailure();
       warn(next.remark);
       // for a Node that is to explain a step that fails: its plan is to be this one
       if (next.engine === 'ptrace') process.argv.splice(2, 0, '--engine=ptrace');

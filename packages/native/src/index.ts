@@ -13,6 +13,7 @@ export { requireFilters, seccompProgram } from './filters';
 export {
   explainsFailure,
   failureOf,
+  forgetFailure,
   type GuestEnd,
   type RunningGuest,
   startPlan,

@@ -147,6 +147,11 @@ function failureText(): RegExpExecArray | null {
   return match !== null && Number(match[1]) === process.pid ? match : null;
 }
 
+/** The failure is told, and this Node launches anew. */
+export function forgetFailure(): void {
+  delete process.env[FAILURE_VARIABLE];
+}
+
 /** The failed step of a launch of this plan that a supervisor has seen, or undefined when there was none before this one. */
 export function failureOf(plan: LaunchPlan): StepError | undefined {
   const match = failureText();

@@ -1,4 +1,4 @@
-export { exactArguments, exitNow, explainsFailure, nodeCommand, requireFilters } from '@tsnspawn/native';
+export { exactArguments, exitNow, explainsFailure, forgetFailure, nodeCommand, requireFilters } from '@tsnspawn/native';
 export { type CheckResult, type Diagnosis, diagnose, diagnosisOf, type TreeReport } from './doctor';
 export type { DoctorFacts } from './doctor/model';
 export { parseTrials } from './doctor/trials';

@@ -30,8 +30,8 @@ export function verdictOf(
     if (!checks.some(({ key, answer }) => key === 'tracing' && answer === 'yes')) {
       return { mode: 'none', ids: 0, missing, summary: `not possible (${why})`, left: LEFT };
     }
-    // what else may be refused shows in the middle of a launch only: the engine has to be asked for
-    const byItself = missing.includes('user-namespaces');
+    // with what else may be refused the launch fails in its midst: the engine has to be asked for
+    const byItself = missing.includes('user-namespaces') || missing.every((key) => key === 'proc');
     if (byItself) return { mode: 'ptrace', ids: 1, missing, summary: `with the engine ptrace (${why})` };
     return { mode: 'none', ids: 0, missing, summary: `not possible (${why})`, left: TRACED };
   }
