@@ -9,6 +9,12 @@
 
 namespace ptrace {
 
+/// Whether there is a handler for a call of a table, for this guest.
+bool Tracer::answers(const Row& row) const {
+  return row.handler && (row.when != When::kFakeIds || state_.fakeIds) && (row.when != When::kBoot || state_.boots) &&
+         (row.when != When::kOld || state_.lacksLimits);
+}
+
 /// Whether a call is one of those that the kernel answers as it is. Where the kernel can tell which one it is, with little (5.3).
 bool Tracer::isNone(Tracee& tracee, bool told) {
   ptrace_syscall_info info;
@@ -18,7 +24,7 @@ bool Tracer::isNone(Tracee& tracee, bool told) {
   if (size < kNeeded) tellsCalls_ = false;
   if (size < kNeeded || info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr > kHighest) return false;
   const Table& table = info.arch == kNativeArchitecture ? kTable : kCompatTable;
-  return !table.rows[info.entry.nr].handler;
+  return !answers(table.rows[info.entry.nr]);
 }
 
 /// At the start of a call; `told` of it by seccomp, or stopped there, where the filter has not seen it yet.
@@ -187,9 +193,7 @@ Answer Tracer::answer(Call& call, bool told) {
   if (number < 0) return told ? Answer::proceed() : Answer::give(registers.result());
   if (number & kForeignBit || number > kHighest) return Answer::give(-ENOSYS);
   const Row& row = (registers.compat ? kCompatTable : kTable).rows[number];
-  if (!row.handler || (row.when == When::kFakeIds && !state_.fakeIds) || (row.when == When::kBoot && !state_.boots) ||
-      (row.when == When::kOld && !state_.lacksLimits))
-    return Answer::proceed();
+  if (!answers(row)) return Answer::proceed();
   if (registers.compat && !call.tracee.memory->compatSlots) return mapSlots(call);
   return row.handler(call, row.form);
 }

@@ -20,10 +20,12 @@ struct Target {
 
 /// Finds it. 0, -errno, or 1 where the kernel is to see to the call.
 long find(Call& call, int directory, uint64_t address, int flags, Target& target) {
-  char first = 0;
+  static char text[4096];
+  *text = 0;
   // Only with the flag there may be none at all.
-  if ((address || !(flags & AT_EMPTY_PATH)) && !call.read(address, &first, 1)) return -EFAULT;
-  if (!first) {
+  if (address || !(flags & AT_EMPTY_PATH))
+    if (long size = call.readText(address, text, sizeof text); size < 0) return size;
+  if (!*text) {
     if (!(flags & AT_EMPTY_PATH)) return -ENOENT;
     if (directory != AT_FDCWD) {
       target.host = call.descriptor(directory);
@@ -35,12 +37,10 @@ long find(Call& call, int directory, uint64_t address, int flags, Target& target
   }
   static Place place;
   target.follow = !(flags & AT_SYMLINK_NOFOLLOW);
-  long error = call.resolveAt(directory, address, target.follow ? kFollow | kMagic : kNoFollow, place);
+  long error = call.resolve(directory, text, target.follow ? kFollow | kMagic : kNoFollow, place);
   if (error == -EBADF) return 1;
   if (error == -EXDEV) {
     // Relative to a directory that is no place of the guest.
-    static char text[4096];
-    if (call.readText(address, text, sizeof text) < 0) return 1;
     target.host = call.descriptor(directory);
     target.host.add("/").add(text);
     return 0;

@@ -8,6 +8,8 @@ struct Context;
 
 namespace ptrace {
 
+struct Row;
+
 /// How the payload has ended.
 struct Ended {
   int status = 0, signal = 0;
@@ -52,6 +54,7 @@ class Tracer {
   void onExec(Tracee*& tracee);
   void onSignal(Tracee& tracee, int signal);
   void enter(Tracee& tracee, bool told);
+  bool answers(const Row& row) const;
   bool isNone(Tracee& tracee, bool told);
   void leave(Tracee& tracee);
   void tellChanges(Tracee& tracee, const fakeroot::Identity& before);
