@@ -44,6 +44,17 @@ it('signals of others do not hurt the first process unless it listens', () => {
   assert.is(inside('trap "echo heard; exit 5" TERM; (kill -TERM 1); sleep 5').status, 5);
 });
 
+it('however many calls it makes, a guest has all processors of the caller, and so has what it starts', () => {
+  const count = `$m = "\\0" x 128; $n = syscall 204, 0, 128, $m; print unpack("%32b*", substr $m, 0, $n), "\\n";`;
+  const calls = 'stat "/etc/passwd" for 1 .. 500;';
+  const status = 'open S, "/proc/self/status"; print grep /^Cpus_allowed_list/, <S>;';
+  const { stdout } = inside(`perl -e '${calls} ${count} ${calls} ${status} ${calls} fork or do { ${count} exit }; wait'
+    for i in {1..500}; do [ -e /etc/passwd ]; done; nproc`);
+  const processors = execFileSync('nproc', { encoding: 'utf8' });
+  const list = /^Cpus_allowed_list.*\n/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[0];
+  assert.is(stdout, `${processors}${list}${processors}${processors}`);
+});
+
 it('owners that were given stay with the files, from one run to the next', () => {
   inside('touch /srv/file && mkfifo /srv/fifo && ln -s x /srv/link && chown -h mail:games /srv/*');
   const { stdout } = inside('stat -c %U:%G /srv/file /srv/fifo /srv/link; rm /srv/*');

@@ -161,9 +161,12 @@ class Watch {
     unsigned console = n;
     n += console_.watch(fds + n);
     // A tracer hears of its tracees while nothing else happens.
-    if (context_.tracer && pid_ > 0 && watcher_.start(fds, n) == 0) {
+    if (context_.tracer && pid_ > 0 &&
+        watcher_.start(fds, n, context_.tracer->pair().timer(), &context_.tracer->pair()) == 0) {
       bool something = false;
       bool left = context_.tracer->serve([&](long pid) { return something = watcher_.was(pid); });
+      // What is started from here on has all processors.
+      context_.tracer->pair().part();
       if (!left) takeEnd(context_.tracer->ended());
       if (!something) return;
       constexpr __kernel_timespec kNow{0, 0};

@@ -4,6 +4,8 @@
 
 pollfd Watcher::fds_[kMost];
 unsigned Watcher::count_;
+void (*Watcher::tick_)();
+void* Watcher::ticking_;
 long Watcher::parent_;
 alignas(16) char Watcher::stack_[kStackSize];
 
@@ -32,14 +34,21 @@ long cloneOnto(char* top, void (*run)()) {
 void Watcher::watch() {
   // With it all descriptors would stay open when the monitor has died.
   sys::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (sys::invoke(__NR_getppid) == parent_) sys::poll(fds_, count_, nullptr);
+  // The timer is the last one.
+  pollfd& timer = fds_[count_ - 1];
+  while (sys::invoke(__NR_getppid) == parent_ && sys::poll(fds_, count_, nullptr) == 1 && timer.revents) {
+    tick_();
+    timer.revents = 0;
+  }
   for (;;) sys::invoke(__NR_exit, 0);
 }
 
-long Watcher::start(const pollfd* fds, unsigned n) {
+long Watcher::start(const pollfd* fds, unsigned n, int timer, void (*tick)()) {
   if (pid_ > 0) return 0;
-  count_ = n < kMost ? n : kMost;
+  count_ = n < kMost - 1 ? n : kMost - 1;
   memcpy(fds_, fds, count_ * sizeof *fds_);
+  fds_[count_++] = {timer, POLLIN, 0};
+  tick_ = tick;
   parent_ = sys::invoke(__NR_getpid);
   pid_ = cloneOnto(stack_ + kStackSize, watch);
   return pid_ < 0 ? pid_ : 0;

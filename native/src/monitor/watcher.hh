@@ -11,8 +11,12 @@ class Watcher {
   Watcher& operator=(const Watcher&) = delete;
   ~Watcher() { stop(); }
 
-  /// Starts to watch, unless it does already. 0 or -errno.
-  long start(const pollfd* fds, unsigned n);
+  /// Starts to watch, unless it does already. 0 or -errno. When `timer` (-1: none) is readable, the child calls `tick` and goes on.
+  template <typename Ticking>
+  long start(const pollfd* fds, unsigned n, int timer, Ticking* ticking) {
+    ticking_ = ticking;
+    return start(fds, n, timer, [] { static_cast<Ticking*>(ticking_)->tick(); });
+  }
   /// Whether this child that has ended was it: then there is something at a descriptor.
   bool was(long pid);
   void stop();
@@ -21,10 +25,13 @@ class Watcher {
   static constexpr unsigned kMost = 16;
   static constexpr size_t kStackSize = 8192;
   static void watch();
+  long start(const pollfd* fds, unsigned n, int timer, void (*tick)());
 
   long pid_ = 0;
   static pollfd fds_[kMost];
   static unsigned count_;
+  static void (*tick_)();
+  static void* ticking_;
   static long parent_;
   alignas(16) static char stack_[kStackSize];
 };

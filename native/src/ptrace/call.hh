@@ -5,6 +5,7 @@
 #include "ptrace/accelerate/layout.hh"
 #include "ptrace/debug/traced.hh"
 #include "ptrace/memory.hh"
+#include "ptrace/pair.hh"
 #include "ptrace/tracee.hh"
 #include "ptrace/view.hh"
 
@@ -32,6 +33,7 @@ struct State {
   const Plan& plan;
   Context* context = nullptr;
   View view;
+  Pair pair;
   Tracees tracees;
   GuestTracers guestTracers;
   fakeroot::Owners owners;

@@ -41,6 +41,16 @@ bool maySend(Call& call, int process) {
          mine.effective == theirs.saved;
 }
 
+/// sched_getaffinity(2), and with kChange sched_setaffinity(2): about the processors that the guest knows of.
+Answer freeAffinity(Call& call, unsigned form) {
+  call.state.pair.part();
+  int number = call.number(0);
+  Tracee* tracee = number ? call.state.tracees.find(number) : &call.tracee;
+  // From here on what it makes is bound as it is.
+  if (form & kChange && tracee) tracee->bound = false;
+  return Answer::proceed();
+}
+
 /// kill(2), rt_sigqueueinfo(2), and with kFile pidfd_open(2).
 Answer send(Call& call, unsigned form) {
   int number = call.number(0);

@@ -329,6 +329,7 @@ long standIn(Call&, Place& place, int flags) {
     if (sys::equal(name, "/maps")) {
       writeMaps(readHost(place.host.c_str()), place.process, out);
     } else if (sys::equal(name, "/status")) {
+      all->pair.part();
       writeStatus(readHost(place.host.c_str()), place.process, out);
     } else if (sys::equal(name, "/auxv")) {
       const Tracee* tracee = all->tracees.anyOf(place.process);

@@ -114,6 +114,7 @@ Answer limit(Call&, unsigned);
 // exec.cc
 Answer execute(Call&, unsigned);
 // processes.cc
+Answer freeAffinity(Call&, unsigned);
 Answer send(Call&, unsigned);
 Answer sendToThread(Call&, unsigned);
 Answer ownNumber(Call&, unsigned);

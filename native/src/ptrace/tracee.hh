@@ -64,6 +64,7 @@ struct Tracee {
   bool inStub;
   bool given;  // the call is made in name only: its result is `result`
   bool dumpable, noNewPrivileges, filtered;
+  bool bound;      // it has been bound to one processor, as what it makes may be then: pair.hh
   bool byEngine;   // the call is one of the engine's own code
   bool halted;     // stopped by a signal, with its process
   bool waits;      // perhaps in a wait that a stop of a tracee of its own ends

@@ -142,6 +142,7 @@ long Tracer::begin(Context& context, const wire::Step& step) {
   state_.view.start(tree);
   state_.view.setFirst(tid, state_.boots);
   startProc(state_);
+  state_.pair.start();
   if (long error = seize(tid); error < 0) return error;
   Tracee* first = state_.tracees.add(tid);
   if (!first || !state_.tracees.renew(*first) || !state_.tracees.reroot(*first, "/")) return -ENOMEM;
@@ -202,11 +203,13 @@ void Tracer::handle(int tid, int status) {
       tracee->stopped = true;
     return;
   }
+  if (state_.pair.serve(tid)) tracee->bound = true;
   onStop(*tracee, signal, event);
 }
 
 void Tracer::onGone(int tid, int status) {
   Tracee* tracee = state_.tracees.find(tid);
+  state_.pair.part();
   if (tracee) {
     repay(*tracee);
     dropLoading(*tracee);
@@ -307,6 +310,7 @@ int Tracer::onMade(Tracee& maker, int event) {
     return 0;
   }
   child->known = true;
+  if (maker.bound) state_.pair.release(tid);
   // As it was asked for.
   if (flags && maker.changed) flags = maker.saved.argument(0) & ~kSignalMask;
   inheritTracer(*child, maker, event, flags);

@@ -38,6 +38,7 @@ class Tracer {
   }
   /// Ends every process of the guest.
   void killAll();
+  Pair& pair() { return state_.pair; }
   const Ended& ended() const { return ended_; }
   /// Whether a message of this process is one of the guest's first.
   bool speaksForFirst(int process) const { return process == state_.view.first() || process == state_.spokesman; }
