@@ -179,19 +179,22 @@ Owners::Entry* Owners::findFile(const Key& key) {
 
 long Owners::remember(const struct statx& info, const Owner& owner) {
   Entry entry{keyOf(info), owner, true};
+  bool isOfTree = entry.key.device == 0;
   {
     Locked locked(lock_);
     Entry* found = find(entry.key);
     if (!found->used) {
       if (owner.isPlain() && !findFile(entry.key)->used) return 0;
       if (count_ * 2 >= capacity_) return -ENOSPC;
-      count_++;
     }
+    // What cannot be written down has not happened.
+    if (isOfTree && store_ >= 0 && kept_)
+      if (long error = append(store_, entry); error < 0) return error;
+    if (!found->used) count_++;
     *found = entry;
   }
-  if (entry.key.device != 0) return 0;
-  markTree();
-  return store_ >= 0 && kept_ ? append(store_, entry) : 0;
+  if (isOfTree) markTree();
+  return 0;
 }
 
 bool Owners::makeTable(uint64_t size) {
@@ -261,7 +264,12 @@ long Owners::append(int file, const Entry& entry) {
   line.add(static_cast<int64_t>(key.inode)).add(" ").add(key.seconds).add(".");
   line.add(static_cast<int64_t>(key.nanoseconds)).add(" ").add(static_cast<int64_t>(owner.uid)).add(" ");
   line.add(static_cast<int64_t>(owner.gid)).add("\n");
-  return sys::writeAll(file, line.c_str(), line.size());
+  struct statx before;
+  if (long error = sys::fstatx(file, STATX_SIZE, &before); error < 0) return error;
+  long error = sys::writeAll(file, line.c_str(), line.size());
+  // Half a line, where the disk is full, would take the next one with it.
+  if (error < 0) sys::ftruncate(file, before.stx_size);
+  return error;
 }
 
 /// From the first owner on that is remembered in it the tree is one of those.

@@ -110,7 +110,13 @@ void ownMade(Call& call) {
   owner.major = static_cast<uint32_t>(tracee.notes[kNumber] >> 32);
   owner.minor = static_cast<uint32_t>(tracee.notes[kNumber]);
   // What was remembered of the one before it that had its number is forgotten.
-  if (!owner.isPlain() || call.state.lacksBirths) setOwner(call.state, fd.get(), info, owner);
+  if (owner.isPlain() && !call.state.lacksBirths) return;
+  long error = setOwner(call.state, fd.get(), info, owner);
+  if (opens || (error != -ENOSPC && error != -EDQUOT)) return;
+  // Nobody's file, or what is no device, is of no use: there is no room for it either.
+  constexpr int kDirectory = 0x200;  // AT_REMOVEDIR
+  sys::unlinkat(AT_FDCWD, path.c_str(), (info.stx_mode & S_IFMT) == S_IFDIR ? kDirectory : 0);
+  call.setResult(error);
 }
 
 void ownLater(Call& call, const Place& place, bool opens) {
