@@ -23,9 +23,18 @@ long cloneOnto(char* top, void (*run)()) {
                : "D"(kFlags), "S"(top), "d"(0), "r"(r10), "r"(r8), [run] "b"(run)
                : "rcx", "r11", "memory");
   return result;
-#else
-  (void)top, (void)run;
-  return -ENOSYS;
+#elif defined(__aarch64__)
+  register long x8 asm("x8") = __NR_clone;
+  register long x0 asm("x0") = kFlags;
+  register char* x1 asm("x1") = top;
+  register long x2 asm("x2") = 0;
+  register long x3 asm("x3") = 0;
+  register long x4 asm("x4") = 0;
+  asm volatile("svc #0\n cbnz x0, 1f\n mov x29, #0\n blr %[run]\n brk #0\n1:"
+               : "+r"(x0)
+               : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), [run] "r"(run)
+               : "x30", "memory");
+  return x0;
 #endif
 }
 

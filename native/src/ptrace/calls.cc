@@ -80,7 +80,7 @@ void Tracer::enter(Tracee& tracee, bool told) {
   if (tracee.changed) {
     bool clones = registers.number() == (registers.compat ? kCompatClone : __NR_clone);
     bool reached = registers.compat == registers.narrow();
-    bool stub = told && !tracee.traced && !watched && tracee.slot >= 0 && !clones && reached;
+    bool stub = kHasStub && told && !tracee.traced && !watched && tracee.slot >= 0 && !clones && reached;
     if (!stub || !takeStub(tracee, registers)) watched = true;
     setRegisters(tracee.tid, registers);
   }
@@ -157,7 +157,7 @@ bool Tracer::takeStub(Tracee& tracee, Registers& registers) {
   registers.setResult(registers.number());
   registers.setNumber(-1);
   registers.setIp(stubOf(tracee, registers));
-  registers.rsp = slot;
+  registers.setSp(slot);
   tracee.changed = false;
   tracee.inStub = true;
   return true;
@@ -171,17 +171,10 @@ bool Tracer::leaveStub(Tracee& tracee) {
   if (!getRegisters(tracee.tid, registers)) return false;
   uint64_t ip = registers.ip(), stub = stubOf(tracee, registers);
   if (ip < stub || ip >= stub + (registers.compat ? kCompatStubSize : stubSize())) return false;
-  registers.restore(tracee.saved);
-  registers.rsp = tracee.saved.sp();
-  registers.rcx = tracee.saved.rcx;
-  if (ip == stub) {
-    // Not made yet.
-    registers.setIp(tracee.saved.ip() - kCallSize);
-    registers.setResult(tracee.saved.number());
-    registers.setNumber(-1);
-  } else {
-    registers.setIp(tracee.saved.ip());
-  }
+  if (ip == stub)
+    registers.begin(tracee.saved);
+  else
+    registers.end(tracee.saved);
   return setRegisters(tracee.tid, registers);
 }
 

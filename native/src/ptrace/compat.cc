@@ -38,10 +38,7 @@ void mapped(Call& call) {
   if (call.result() < 0) return;
   memory.compatSlots = static_cast<uint64_t>(call.result());
   // Again, from the start.
-  call.registers = call.tracee.saved;
-  call.registers.setIp(call.tracee.saved.ip() - kCallSize);
-  call.setResult(call.tracee.saved.number());
-  call.registers.setNumber(-1);
+  call.registers.begin(call.tracee.saved);
 }
 
 }  // namespace
@@ -128,6 +125,13 @@ tsnspawn_compat_end:
 .code64
 .popsection
 )");
+
+#else
+
+bool isCompat(const Tracee&, const Registers&) { return false; }
+bool runsNarrow() { return false; }
+Answer mapSlots(Call&) { return Answer::give(-ENOSYS); }
+bool writeCompatCode(int) { return false; }
 
 #endif
 

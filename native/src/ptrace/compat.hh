@@ -19,7 +19,6 @@ struct CompatCells {
 constexpr uint64_t kCompatCells = kCompatExecRoom + 0x8000;
 
 /// Numbers of i386: asm/unistd_32.h, which has the names of the others.
-constexpr long kCompatOpen = 5;
 constexpr long kCompatClose = 6;
 constexpr long kCompatGetpid = 20;
 constexpr long kCompatSetrlimit = 75;
@@ -28,6 +27,7 @@ constexpr long kCompatMprotect = 125;
 constexpr long kCompatPrctl = 172;
 constexpr long kCompatVfork = 190;
 constexpr long kCompatGetrlimit = 191;
+constexpr long kCompatOpenat = 295;
 constexpr long kCompatMmap = 192;  // mmap2: its offset counts pages
 
 /// Whether the call that a tracee stands at is one of i386.

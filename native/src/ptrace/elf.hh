@@ -8,6 +8,9 @@ namespace ptrace {
 #if defined(__x86_64__)
 constexpr unsigned kMachine = 62;       // EM_X86_64
 constexpr unsigned kNarrowMachine = 3;  // EM_386
+#elif defined(__aarch64__)
+constexpr unsigned kMachine = 183;  // EM_AARCH64
+constexpr unsigned kNarrowMachine = 0;
 #endif
 
 /// Reads the headers of a program for this machine. -ENOEXEC where it is none.

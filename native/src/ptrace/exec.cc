@@ -366,15 +366,13 @@ Answer execute(Call& call, unsigned form) {
 }
 
 bool plantLoader(State&, Tracee& tracee, Registers& registers) {
-  // mov $9, %eax (mmap); syscall; int3, and the same for 32 bits
-  constexpr char kCode[8] = {'\xb8', 9, 0, 0, 0, '\x0f', '\x05', '\xcc'};
-  constexpr char kCompatCode[8] = {'\xb8', static_cast<char>(kCompatMmap), 0, 0, 0, '\xcd', '\x80', '\xcc'};
   Loading& loading = *tracee.loading;
   loading.entry = registers;
   loading.blocked = 0;
   sys::invoke(__NR_ptrace, PTRACE_GETSIGMASK, tracee.tid, sizeof loading.blocked, &loading.blocked);  // 3.11
   if (!readMemory(tracee.tid, registers.ip(), loading.code, sizeof loading.code)) return false;
-  if (!forceMemory(tracee.tid, registers.ip(), registers.compat ? kCompatCode : kCode, sizeof kCode)) return false;
+  if (!forceMemory(tracee.tid, registers.ip(), registers.compat ? kCompatPlanted : kPlanted, sizeof kPlanted))
+    return false;
   const uint64_t arguments[] = {registers.compat ? kCompatRegion : kRegion,
                                 registers.compat ? kCompatRegionSize : kRegionSize,
                                 PROT_READ | kProtExecute,
@@ -382,6 +380,9 @@ bool plantLoader(State&, Tracee& tracee, Registers& registers) {
                                 ~uint64_t{0},
                                 0};
   for (int i = 0; i < 6; i++) registers.slot(i) = arguments[i];
+#if defined(__aarch64__)
+  registers.slot(6) = arguments[0];
+#endif
   loading.mapping = true;
   return true;
 }
@@ -570,7 +571,7 @@ uint64_t loaderTrap(const Registers& registers) {
 bool runLoader(State& state, Tracee& tracee, Registers& registers) {
   Loading& loading = *tracee.loading;
   bool narrow = registers.narrow();
-  if (registers.rax != (narrow ? kCompatRegion : kRegion)) return false;
+  if (registers.result() != static_cast<long>(narrow ? kCompatRegion : kRegion)) return false;
   if (!forceMemory(tracee.tid, loading.entry.ip(), loading.code, sizeof loading.code)) return false;
   if (narrow ? !writeCompatCode(tracee.tid) : !putPage(state, tracee.tid)) return false;
   const Header header = headerOf(state, tracee);
@@ -586,14 +587,14 @@ bool runLoader(State& state, Tracee& tracee, Registers& registers) {
   script.call(narrow ? kCompatPrctl : __NR_prctl, LoaderCall::kMayFail, PR_SET_NAME,
               script.text(loading.comm.c_str(), loading.comm.size()));
   if (loading.maps) {
-    script.call(narrow ? kCompatOpen : __NR_open, LoaderCall::kKeepsFile,
+    script.call(narrow ? kCompatOpenat : __NR_openat, LoaderCall::kKeepsFile, static_cast<uint64_t>(AT_FDCWD),
                 script.text(loading.file.c_str(), loading.file.size()), O_RDONLY | O_CLOEXEC);
     mapSegments(loading.program, bias);
     if (loading.program.runsStack) openStack(tracee.tid);
     script.call(narrow ? kCompatClose : __NR_close, LoaderCall::kFirstIsFile, 0);
   }
   // With a descriptor that is held the end has to be waited for, too, and a tracer of the guest's is told of it.
-  loading.traps = !state.traces || loading.held >= 0 || tracee.traced;
+  loading.traps = !state.traces || !kHasStub || loading.held >= 0 || tracee.traced;
   uint64_t end = loading.traps ? loaderTrap(registers) : loading.entry.ip();
   script.call(LoaderCall::kJump, 0, end);
   if (!script.write(tracee.tid)) return false;
@@ -605,13 +606,11 @@ bool runLoader(State& state, Tracee& tracee, Registers& registers) {
     CompatCells cells{0, static_cast<uint32_t>(loading.entry.sp()), static_cast<uint32_t>(end)};
     if (!forceMemory(tracee.tid, kCompatCells, &cells, sizeof cells)) return false;
     if (!patchVector<uint32_t>(state, tracee, loading, bias, base, name)) return false;
-    registers.setIp(kCompatRegion);
-    registers.rsp = script.calls();
+    registers.load(kCompatRegion, script.calls());
     memory.compatSlots = kCompatSlots;
   } else {
     if (!patchVector<uint64_t>(state, tracee, loading, bias, base, name)) return false;
-    registers.setIp(kRegion + offsetOf(tsnspawn_stub_loader));
-    registers.rbx = script.calls();
+    registers.load(kRegion + offsetOf(tsnspawn_stub_loader), script.calls());
     memory.mapped = true;
   }
   tracee.memory->executable = loading.executable;

@@ -39,7 +39,7 @@ struct Loading {
   uint64_t blocked;  // signals, before the loader
   uint64_t interpreterEntry;
   Registers entry;
-  char code[8];
+  char code[sizeof kPlanted];
 };
 
 /// The kernel has loaded the new image: plants its first call. False where the process cannot be saved.

@@ -410,7 +410,7 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
       sys::kill(tracee.tid, SIGKILL);
       return go(tracee, PTRACE_CONT, 0);
     }
-    if (registers.ip() == loaderTrap(registers) + 1) {
+    if (registers.ip() == loaderTrap(registers) + kTrapSize) {
       uint64_t entry = loading.entry.ip();
       registers = loading.entry;
       registers.setIp(entry);

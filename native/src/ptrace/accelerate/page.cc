@@ -13,6 +13,10 @@ tsnspawn_image_start:
 tsnspawn_image_end:
 .popsection
 )");
+#else
+// None: inprocess/ is written for x86-64 alone.
+asm(".pushsection .rodata.image, \"a\"\n.globl tsnspawn_image_start, tsnspawn_image_end\n"
+    "tsnspawn_image_start:\ntsnspawn_image_end:\n.popsection");
 #endif
 
 namespace ptrace {
@@ -101,7 +105,8 @@ bool makeWhole(State& state) {
 }  // namespace
 
 bool canAnswerInProcess() {
-  return sys::openat2(AT_FDCWD, "/", O_PATH, RESOLVE_NO_SYMLINKS) != -ENOSYS &&
+  return tsnspawn_image_end - tsnspawn_image_start > 0 &&
+         sys::openat2(AT_FDCWD, "/", O_PATH, RESOLVE_NO_SYMLINKS) != -ENOSYS &&
          sys::invoke(__NR_faccessat2, AT_FDCWD, "/", 0, AT_EMPTY_PATH) != -ENOSYS;
 }
 
@@ -144,7 +149,7 @@ bool mendFault(const State& state, Registers& registers) {
   uint64_t ip = registers.ip();
   if (ip == image().probe) {
     // There is no stack: the call is made where it comes from, which leaves it to the tracer.
-    registers.setIp(registers.rcx - kCallSize);
+    registers.setIp(registers.leftIp() - kCallSize);
     return true;
   }
   if (ip < image().copy || ip >= image().copyEnd) return false;

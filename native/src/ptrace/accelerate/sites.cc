@@ -5,6 +5,8 @@
 
 namespace ptrace {
 
+#if defined(__x86_64__)
+
 namespace {
 
 /// The calls that the code in the process knows: inprocess/serve.cc.
@@ -186,5 +188,13 @@ bool mendTrap(const State& state, const Tracee& tracee, Registers& registers) {
   registers.setIp(start);
   return true;
 }
+
+#else
+
+uint64_t trampolinesOf(const Tracee&) { return 0; }
+bool considerSite(const State&, Tracee&, Registers&) { return false; }
+bool mendTrap(const State&, const Tracee&, Registers&) { return false; }
+
+#endif
 
 }  // namespace ptrace

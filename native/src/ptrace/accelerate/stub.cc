@@ -77,4 +77,48 @@ tsnspawn_stub_trap:
 tsnspawn_stub_code_end:
 .popsection
 )");
+#elif defined(__aarch64__)
+// No stub (kHasStub), and the loader ends in the trap in any case.
+asm(R"(
+.pushsection .rodata.stub, "a"
+.globl tsnspawn_stub_start, tsnspawn_stub_end, tsnspawn_stub_loader, tsnspawn_stub_trap, tsnspawn_stub_code_end
+tsnspawn_stub_start:
+tsnspawn_stub_end:
+tsnspawn_stub_loader:
+1: ldr x8, [x19]
+  cmn x8, #1
+  b.eq tsnspawn_stub_trap
+  cmn x8, #2
+  b.eq 5f
+  ldp x0, x1, [x19, #8]
+  ldp x2, x3, [x19, #24]
+  ldp x4, x5, [x19, #40]
+  ldr x9, [x19, #56]
+  tbz x9, #0, 2f
+  mov x4, x20
+2: tbz x9, #1, 3f
+  mov x0, x20
+3: svc #0
+  tbz x9, #4, 6f
+  str x0, [x19, #8]
+6: tbnz x9, #3, 4f
+  cmn x0, #4095
+  b.hs 8f
+4: tbz x9, #2, 7f
+  mov x20, x0
+7: add x19, x19, #64
+  b 1b
+5: ldp x0, x1, [x19, #8]
+0: cbz x1, 7b
+  strb wzr, [x0], #1
+  sub x1, x1, #1
+  b 0b
+8: mov x0, #127
+  mov x8, #94
+  svc #0
+tsnspawn_stub_trap:
+  brk #0
+tsnspawn_stub_code_end:
+.popsection
+)");
 #endif

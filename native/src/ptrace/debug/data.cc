@@ -88,6 +88,7 @@ long callInfo(Call& call, const Traced& traced, uint64_t room, uint64_t to) {
 }
 
 #if defined(__x86_64__)
+constexpr size_t kFloats = 512;  // struct user_fpregs_struct
 constexpr long kThreadArea = 25, kSetThreadArea = 26, kArchitecture = 30;
 
 long baseRegister(Call& call, int tid, uint64_t address, uint64_t code) {
@@ -102,7 +103,6 @@ long baseRegister(Call& call, int tid, uint64_t address, uint64_t code) {
 }  // namespace
 
 long serveData(Call& call, Tracee& target, long what, uint64_t address, uint64_t data) {
-  constexpr size_t kFloats = 512;  // struct user_fpregs_struct
   int tid = target.tid;
   Traced& traced = *target.traced;
   switch (what) {
@@ -114,6 +114,7 @@ long serveData(Call& call, Tracee& target, long what, uint64_t address, uint64_t
     case PTRACE_POKEDATA:
     case PTRACE_POKEUSR:
       return request(static_cast<int>(what), tid, address, data);
+#if defined(__x86_64__)
     case PTRACE_GETREGS:
       return get(call, tid, what, address, data, kRegisterBytes);
     case PTRACE_SETREGS:
@@ -122,6 +123,7 @@ long serveData(Call& call, Tracee& target, long what, uint64_t address, uint64_t
       return get(call, tid, what, address, data, kFloats);
     case PTRACE_SETFPREGS:
       return set(call, tid, what, address, data, kFloats);
+#endif
     case PTRACE_GETREGSET:
     case PTRACE_SETREGSET:
       return registerSet(call, tid, what, address, data);

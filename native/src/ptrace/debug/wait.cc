@@ -6,6 +6,10 @@
 #include "ptrace/request.hh"
 #include "ptrace/table.hh"
 
+#ifndef __NR_pause
+#define __NR_pause -1  // where the guest has no tracers: syscalls.def
+#endif
+
 namespace ptrace {
 
 namespace {
