@@ -458,12 +458,12 @@ void mapSegments(const Program& program, uint64_t bias) {
   }
 }
 
-/// Below where the kernel puts programs that can lie anywhere.
+/// Below where the kernel puts programs that can lie anywhere, and the heap of this one.
 uint64_t chooseBias(const Program& program) {
   if (!program.movable) return 0;
   uint64_t random = 0;
   sys::random(&random, sizeof random);
-  uint64_t base = program.narrow ? 0x56555000 + ((random & 0xff) << 12) : 0x550000000000 + ((random & 0xffffff) << 12);
+  uint64_t base = program.narrow ? 0x40000000 + ((random & 0xff) << 12) : 0x550000000000 + ((random & 0xffffff) << 12);
   return base & ~(program.alignment - 1);
 }
 
