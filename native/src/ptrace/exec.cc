@@ -495,13 +495,20 @@ bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t 
   const Program& program = loading.program;
   const fakeroot::Identity& who = tracee.identity;
   tracee.memory->vector = at;
-  for (;; at += 2 * sizeof *words) {
-    Word pair[2];
-    if (!readMemory(tracee.tid, at, pair, sizeof pair)) return false;
-    Word old = pair[1], kind = pair[0];
-    switch (kind) {
-      case AT_NULL:
-        return true;
+  // Up to the pair that ends it: as much as the page has, and what is left in the next one.
+  constexpr size_t kRoom = 2 * 64;
+  Word vector[kRoom];
+  size_t have = 0, used = 0;
+  do {
+    size_t part = (kPage - ((at + have * sizeof *vector) & (kPage - 1))) / sizeof *vector;
+    if (part > kRoom - have) part = kRoom - have;
+    if (!part || !readMemory(tracee.tid, at + have * sizeof *vector, vector + have, part * sizeof *vector))
+      return false;
+    have += part;
+    while (used + 1 < have && vector[used] != AT_NULL) used += 2;
+  } while (used + 1 >= have);
+  for (Word* pair = vector; pair < vector + used; pair += 2) {
+    switch (pair[0]) {
       case AT_PHDR:
         if (loading.maps) pair[1] = static_cast<Word>(bias + program.headers);
         break;
@@ -538,8 +545,8 @@ bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t 
         if (state.fakeIds) pair[1] = who.group.effective;
         break;
     }
-    if ((pair[1] != old || pair[0] != kind) && !forceMemory(tracee.tid, at, pair, sizeof pair)) return false;
   }
+  return writeMemory(tracee.tid, at, vector, used * sizeof *vector);
 }
 
 /// The kernel has given the ELF interpreter the stack that that one asks for.
