@@ -4,6 +4,7 @@
 // usage: scripts/bench-ptrace [--tree=DIR] [--only=find,stat,git,tar,exec,gcc,getppid] [--accel=trace,none] [--pairs=3] [--json] [--check]
 //   --tree    a Debian; with git and gcc in it they are measured too: tsnspawn bootstrap --include=git,gcc,libc6-dev bookworm DIR
 //   --check   exit status 1 when a target is missed
+//   --proot=PATH,PATH   other programs to compare with than the one that is installed: what the first one needs is the most for `none`
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -46,6 +47,7 @@ const { values: options } = parseArgs({
     pairs: { type: 'string', default: '3' },
     json: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
+    proot: { type: 'string', default: 'proot' },
   },
 });
 function fail(message) {
@@ -64,12 +66,15 @@ const engine = (accelerator) => (words) => [
   ...['env', `TSNSPAWN_PTRACE_ACCEL=${accelerator}`, ...user.command],
   ...['-q', '--engine=ptrace', '--pipe', '-D', user.tree, ...words],
 ];
+const proot = (program) => (words) => [
+  ...[program, '-0', '-r', user.tree, '-b', '/dev', '-b', '/proc', '-w', '/'],
+  ...words,
+];
+const proots = options.proot.split(',').filter(installed);
 const ways = {
   chroot: (words) => ['chroot', `--userspec=${user.uid}:${user.gid}`, user.tree, ...words],
   ...Object.fromEntries(options.accel.split(',').map((name) => [name, engine(name)])),
-  ...(installed('proot')
-    ? { proot: (words) => ['proot', '-0', '-r', user.tree, '-b', '/dev', '-b', '/proc', '-w', '/', ...words] }
-    : {}),
+  ...Object.fromEntries(proots.map((program) => [program, proot(program)])),
 };
 
 /** Seconds of processor time, of the command and all that it has waited for. */
@@ -126,11 +131,10 @@ for (const name of names) {
   const row = { name, seconds: median(samples.chroot), ratios: {}, targets: {} };
   for (const way of Object.keys(ways).filter((one) => one !== 'chroot')) {
     row.ratios[way] = median(samples[way].map((value, index) => value / samples.chroot[index]));
-    if (way !== 'proot') row.targets[way] = target[way] ?? target.best;
+    if (!proots.includes(way)) row.targets[way] = target[way] ?? target.best;
   }
   // no worse than PRoot: what that does here says more than what it did elsewhere
-  if (row.targets.none !== undefined && row.ratios.proot !== undefined)
-    row.targets.none = Number(row.ratios.proot.toFixed(2));
+  if (row.targets.none !== undefined && proots.length > 0) row.targets.none = Number(row.ratios[proots[0]].toFixed(2));
   rows.push(row);
 }
 
@@ -138,7 +142,7 @@ if (options.json) console.log(JSON.stringify({ tree: options.tree, rows }, null,
 else {
   const columns = Object.keys(ways).filter((one) => one !== 'chroot');
   console.log(
-    `${'ratio to a chroot'.padEnd(20)}${'chroot s'.padStart(10)}${columns.map((way) => way.padStart(24)).join('')}`,
+    `${'ratio to a chroot'.padEnd(20)}${'chroot s'.padStart(10)}${columns.map((way) => way.slice(-23).padStart(24)).join('')}`,
   );
   for (const { name, note, seconds, ratios, targets } of rows) {
     if (note !== undefined) {

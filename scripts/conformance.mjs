@@ -1,6 +1,6 @@
 // The cases of test/conformance: what each way says otherwise than a chroot. The tests ask the same (test/container/conformance.test.ts).
-// usage: scripts/conformance [--proot] [--old] [--accel=none,trace] [--narrow] [--only=TEXT] [--brief] [--all]
-//   --proot   also by PRoot as it is installed
+// usage: scripts/conformance [--proot[=PATH]] [--old] [--accel=none,trace] [--narrow] [--only=TEXT] [--brief] [--all]
+//   --proot   also by PRoot, as it is installed or of that path
 //   --old     also by the portable archive on a kernel that answers as 2.6.32 does, with a chroot there as another right answer
 //   --narrow  programs of 32 bits
 //   --only    cases whose name has this in it
@@ -14,8 +14,9 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 
 const { values: options } = parseArgs({
+  args: process.argv.slice(2).map((word) => (word === '--proot' ? '--proot=proot' : word)),
   options: {
-    proot: { type: 'boolean', default: false },
+    proot: { type: 'string' },
     old: { type: 'boolean', default: false },
     narrow: { type: 'boolean', default: false },
     accel: { type: 'string' },
@@ -48,7 +49,7 @@ const accelerators = options.accel?.split(',').filter(Boolean) ?? conformance.AC
 const ways = [
   ...accelerators.map((name) => [name, () => conformance.engine(name, width)]),
   ...(options.old ? [['old', () => conformance.onOldKernel()]] : []),
-  ...(options.proot ? [['proot', () => conformance.proot()]] : []),
+  ...(options.proot ? [['proot', () => conformance.proot(options.proot)]] : []),
 ];
 
 /** Lines that the one has and the other has not, in the order of the first. */

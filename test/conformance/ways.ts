@@ -131,11 +131,11 @@ export function onOldKernel(): Way {
   };
 }
 
-/** The same user, and PRoot as it is installed. */
-export function proot(): Way {
+/** The same user, and PRoot. */
+export function proot(program: string): Way {
   const { user, place } = placeOfUser();
   const binds = place.binds.map(([target, source]) => ['-b', `${source}:${target}`]);
-  const words = ['proot', '-0', '-r', place.tree, '-b', '/dev', '-b', '/proc', ...binds.flat(), '-w', '/'];
+  const words = [program, '-0', '-r', place.tree, '-b', '/dev', '-b', '/proc', ...binds.flat(), '-w', '/'];
   return {
     place,
     start: (args) => spawnAs(user, [...words, '/conformance/cases', ...args], place.environment),
