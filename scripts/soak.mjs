@@ -40,7 +40,7 @@ const left = () => Math.ceil((end - Date.now()) / 1000);
 /** So many processes ask for what only the host has. */
 const ASKING = 170;
 /** What a guest may take to end by itself after the time, and to vanish when it was killed. */
-const [GRACE, VANISHING] = [180_000, 20_000];
+const [GRACE, VANISHING] = [600_000, 20_000];
 
 const failures = [];
 function fail(text) {
@@ -106,6 +106,16 @@ function processesOf(uid) {
   });
 }
 
+/** What a process is, and what it waits for. */
+function whereIs(pid) {
+  const read = (name) => readFileSync(`/proc/${pid}/${name}`, 'utf8').trim();
+  try {
+    return `${read('comm')}: ${/^State:\s+(.*)$/m.exec(read('status'))?.[1]}, ${read('wchan')}, call ${read('syscall')}`;
+  } catch {
+    return 'has gone';
+  }
+}
+
 /** Waits until nobody of a user is left. */
 async function vanish(uid, what) {
   const limit = Date.now() + VANISHING;
@@ -133,7 +143,10 @@ function guest({ uid, gid, home, tree, command: [file, ...args] }, script, says)
 async function runSteady(user) {
   const { child, within } = guest(user, steady(HOST), true);
   const status = await within(left() * 1000 + GRACE);
-  if (status === undefined) child.kill('SIGKILL');
+  if (status === undefined) {
+    for (const pid of processesOf(user.uid)) console.error(`soak: ${pid} ${whereIs(pid)}`);
+    child.kill('SIGKILL');
+  }
   if (status !== 0) fail(status === undefined ? 'the guest hangs' : `the guest ended with status ${status}`);
   await vanish(user.uid, 'after the end');
 }
