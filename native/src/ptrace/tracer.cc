@@ -415,8 +415,7 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
       registers = loading.entry;
       registers.setIp(entry);
       registers.setResult(0);
-      // A tracer of the guest's is shown the end of the call.
-      registers.setNumber(tracee.traced ? __NR_execve : -1);
+      registers.setNumber(-1);
       setRegisters(tracee.tid, registers);
       endLoading(tracee);
       return tracee.traced ? tellExec(tracee) : resume(tracee);

@@ -35,8 +35,7 @@ long attach(Call& call, int number, bool seizes, uint64_t address, uint64_t opti
   int tid = number == 1 ? state.view.first() : number;
   Tracee* target = state.tracees.find(tid);
   if (seizes) {
-    if (address) return -EIO;
-    if (long error = checkOptions(state, options); error < 0) return error;
+    if (address || checkOptions(state, options) < 0) return -EIO;
   } else {
     options = 0;
   }

@@ -67,8 +67,8 @@ long callInfo(Call& call, const Traced& traced, uint64_t room, uint64_t to) {
   info.instruction_pointer = registers.ip();
   info.stack_pointer = registers.sp();
   size_t size = offsetof(ptrace_syscall_info, entry);
-  bool filter = traced.point == Point::kFilter;
-  if (filter || traced.point == Point::kEnter) {
+  bool filter = traced.point == Point::kFilter, apart = traced.options & PTRACE_O_TRACESYSGOOD;
+  if (filter || (apart && traced.point == Point::kEnter)) {
     info.op = filter ? PTRACE_SYSCALL_INFO_SECCOMP : PTRACE_SYSCALL_INFO_ENTRY;
     // entry and seccomp begin alike.
     info.seccomp.nr = static_cast<uint64_t>(registers.number());
@@ -78,7 +78,7 @@ long callInfo(Call& call, const Traced& traced, uint64_t room, uint64_t to) {
       info.seccomp.ret_data = static_cast<uint32_t>(traced.message);
       size = offsetof(ptrace_syscall_info, seccomp.ret_data) + sizeof info.seccomp.ret_data;
     }
-  } else if (traced.point == Point::kLeave && traced.message == kLeaves) {
+  } else if (apart && traced.point == Point::kLeave && traced.message == kLeaves) {
     info.op = PTRACE_SYSCALL_INFO_EXIT;
     info.exit.rval = registers.result();
     info.exit.is_error = registers.result() < 0 && registers.result() >= -4095;

@@ -149,7 +149,15 @@ void Tracer::tellExec(Tracee& tracee) {
     traced.delayed = false;
     sys::invoke(__NR_tgkill, tracee.process, tracee.tid, SIGSTOP);
   }
-  if (takes(kExecEvent)) return hold(tracee, Point::kEvent, SIGTRAP | PTRACE_EVENT_EXEC << 8, traced.message);
+  bool event = takes(kExecEvent);
+  Registers registers;
+  if (getRegisters(tracee.tid, registers)) {
+    // As within the call, and at its end.
+    registers.setNumber(__NR_execve);
+    registers.setResult(event ? -ENOSYS : 0);
+    setRegisters(tracee.tid, registers);
+  }
+  if (event) return hold(tracee, Point::kEvent, SIGTRAP | PTRACE_EVENT_EXEC << 8, traced.message);
   if (takes(kExecLeave) && traced.pace != Pace::kFree) return endCall(tracee);
   if (takes(kExecTrap)) return holdWith(tracee, Point::kLeave, SIGTRAP, 0);
   if (traced.interrupted) return void(holdAtTrap(tracee, SIGTRAP, false));
