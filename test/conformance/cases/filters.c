@@ -141,7 +141,7 @@ CASE("the strict mode") {
     filter(SYS_mkdir, SECCOMP_RET_ERRNO | EDOM, ALLOW);
     DO(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT));
   });
-  int ends[2];
+  static int ends[2];  // A handler that used what is on the stack would need the stack to be executable.
   pipe(ends);
   fflush(stdout);
   pid_t child = fork();
