@@ -43,18 +43,20 @@ const EXPECTED: readonly Difference[] = [
     lines: /^ {2}(status: Pid|first): /,
     why: 'a payload that is no init keeps the number that the host gave it',
   })),
-  ...['ptrace: ', 'tracers: '].map((promise) => ({
-    promise,
-    lines: ALL,
-    why: 'the engine stands in for the tracer that a 64-bit program is, and a debugger of 32 bits is refused',
-    ways: ['narrow'],
-  },
-  {
-    promise: 'ptrace: ',
-    lines: ALL,
-    why: 'who waits for a tracee is woken by PTRACE_INTERRUPT (Linux 3.4), and without that there are no tracers in the guest',
-    ways: ['old'] as const,
-  })),
+  ...['ptrace: ', 'tracers: '].flatMap((promise) => [
+    {
+      promise,
+      lines: ALL,
+      why: 'the engine stands in for the tracer that a 64-bit program is, and a debugger of 32 bits is refused',
+      ways: ['narrow'] as const,
+    },
+    {
+      promise,
+      lines: ALL,
+      why: 'who waits for a tracee is woken by PTRACE_INTERRUPT (Linux 3.4), and without that there are no tracers in the guest',
+      ways: ['old'] as const,
+    },
+  ]),
 ];
 
 /** What Linux 2.6.32 has not, and so neither a chroot there nor the engine; programs go on without. */

@@ -20,6 +20,7 @@ constexpr uint64_t kCompatCells = kCompatExecRoom + 0x8000;
 
 /// Numbers of i386: asm/unistd_32.h, which has the names of the others.
 constexpr long kCompatClose = 6;
+constexpr long kCompatExecve = 11;
 constexpr long kCompatGetpid = 20;
 constexpr long kCompatSetrlimit = 75;
 constexpr long kCompatClone = 120;

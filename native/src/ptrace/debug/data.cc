@@ -1,5 +1,6 @@
 #include "ptrace/debug/data.hh"
 
+#include "ptrace/compat.hh"
 #include "ptrace/request.hh"
 
 namespace ptrace {
@@ -59,10 +60,12 @@ long signalInfo(Call& call, const Traced& traced, long what, uint64_t data) {
 }
 
 /// PTRACE_GET_SYSCALL_INFO: how many bytes there are.
-long callInfo(Call& call, const Traced& traced, uint64_t room, uint64_t to) {
+long callInfo(Call& call, const Tracee& target, uint64_t room, uint64_t to) {
+  const Traced& traced = *target.traced;
   ptrace_syscall_info info{};
   Registers registers;
   if (!getRegisters(traced.tid, registers)) return -ESRCH;
+  registers.compat = isCompat(target, registers);
   info.arch = registers.compat ? kCompatArchitecture : kNativeArchitecture;
   info.instruction_pointer = registers.ip();
   info.stack_pointer = registers.sp();
@@ -139,7 +142,7 @@ long serveData(Call& call, Tracee& target, long what, uint64_t address, uint64_t
     case PTRACE_GETEVENTMSG:
       return call.write(data, &traced.message, sizeof traced.message) ? 0 : -EFAULT;
     case PTRACE_GET_SYSCALL_INFO:
-      return callInfo(call, traced, address, data);
+      return callInfo(call, target, address, data);
     case PTRACE_SECCOMP_GET_FILTER:
     case PTRACE_SECCOMP_GET_METADATA:
       // They are for root, and what there is is the engine's.

@@ -1,6 +1,7 @@
 // The stops of a tracee that another process of the guest traces: it is held at them until that lets it go.
 #include <linux/sched.h>
 
+#include "ptrace/compat.hh"
 #include "ptrace/exec.hh"
 #include "ptrace/request.hh"
 #include "ptrace/tracer.hh"
@@ -153,7 +154,7 @@ void Tracer::tellExec(Tracee& tracee) {
   Registers registers;
   if (getRegisters(tracee.tid, registers)) {
     // As within the call, and at its end.
-    registers.setNumber(__NR_execve);
+    registers.setNumber(registers.narrow() ? kCompatExecve : __NR_execve);
     registers.setResult(event ? -ENOSYS : 0);
     setRegisters(tracee.tid, registers);
   }
