@@ -33,6 +33,8 @@ class Owners {
   /// There is something in the table: what is made now may get the inode number of a file of which this process does not know that
   /// it is gone, within the same tick of the clock that times of birth are taken from. So its owner has to be set, root too.
   bool mayMistake() const { return __atomic_load_n(&count_, __ATOMIC_RELAXED) > 0; }
+  /// The tree itself says that there are owners in it.
+  bool isMarked() const { return marked_; }
   /// Remembers it. `file` is an O_PATH descriptor. 0 or -errno.
   long set(int file, const struct statx& info, const Owner& owner);
 

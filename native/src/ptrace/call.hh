@@ -41,7 +41,7 @@ struct State {
   bool boots = false;                             // the payload is an init, and believes that it is PID 1
   bool traces = false;                            // seccomp tells of the calls; else every call stops
   bool inProcess = false;                         // most of them are answered in the process
-  bool tabled = false;                            // the processes know that owners are in the table
+  bool tabled = false, marked = false;            // what the processes know of the owners
   bool fakesLinks = false;                        // a hard link that is refused becomes a symbolic one
   bool lacksLimits = false, lacksPlaces = false;  // of the kernel: old.hh
   bool lacksBirths = false;  // files do not tell when they were made: an inode number may come back

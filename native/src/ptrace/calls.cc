@@ -91,8 +91,10 @@ void Tracer::enter(Tracee& tracee, bool told) {
 /// What the code in the processes has to know of what a call has changed.
 void Tracer::tellChanges(Tracee& tracee, const fakeroot::Identity& before) {
   if (!state_.inProcess) return;
-  if (!state_.tabled && state_.owners.mayMistake()) {
-    state_.tabled = true;
+  bool tabled = state_.owners.mayMistake(), marked = state_.owners.isMarked();
+  if (tabled != state_.tabled || marked != state_.marked) {
+    state_.tabled = tabled;
+    state_.marked = marked;
     tellPages(state_);
   }
   const fakeroot::Identity& now = tracee.identity;

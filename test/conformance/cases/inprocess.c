@@ -10,19 +10,28 @@
 enum { OFTEN = 50 };
 #define MANY(...) for (int turn_ = 0; turn_ < OFTEN; turn_++) __VA_ARGS__
 
-/// Every call that can be answered so, often enough.
-static void warm(void) {
+void warm(void) {
   struct stat info;
   struct statx more;
   char link[64];
-  MANY({
-    close(open("/conformance/mark", O_RDONLY)), close(openat(AT_FDCWD, ".", O_RDONLY | O_DIRECTORY));
-    stat("/conformance/mark", &info), lstat("/conformance/mark", &info), fstat(1, &info), fstatat(AT_FDCWD, ".", &info, 0);
-    statx(AT_FDCWD, "/conformance/mark", 0, STATX_BASIC_STATS, &more);
-    access("/conformance/mark", R_OK), faccessat(AT_FDCWD, "/conformance/mark", R_OK, 0);
-    readlink("/conformance/mark", link, sizeof link), readlinkat(AT_FDCWD, "/conformance/mark", link, sizeof link);
+  int here = open(".", O_PATH);
+  mkdir("warm", 0755), chdir("warm");
+  for (int turn = 0; turn < 5; turn++) {
+    int file = open("file", O_CREAT | O_WRONLY | O_TRUNC, 0644);
+    close(creat("second", 0600)), close(openat(AT_FDCWD, "third", O_CREAT | O_RDWR, 0600));
+    mkdir("one", 0755), mkdirat(AT_FDCWD, "two", 0755), symlink("file", "link"), symlinkat("file", AT_FDCWD, "more");
+    fchmod(file, 0600), chmod("file", 0644), fchmodat(AT_FDCWD, "file", 0644, 0);
+    fchown(file, 0, 0), chown("file", 0, 0), lchown("file", 0, 0), fchownat(AT_FDCWD, "file", 0, 0, 0);
+    utimensat(AT_FDCWD, "link", NULL, AT_SYMLINK_NOFOLLOW), futimens(file, NULL);
+    close(file), close(open("file", O_RDONLY)), close(openat(AT_FDCWD, ".", O_RDONLY | O_DIRECTORY));
+    stat("file", &info), lstat("link", &info), fstat(1, &info), fstatat(AT_FDCWD, ".", &info, 0);
+    syscall(SYS_stat, "file", &info), statx(AT_FDCWD, "file", 0, STATX_BASIC_STATS, &more);
+    access("file", R_OK), faccessat(AT_FDCWD, "file", R_OK, 0);
+    readlink("link", link, sizeof link), readlinkat(AT_FDCWD, "link", link, sizeof link);
+    unlink("file"), unlink("second"), unlink("link"), unlink("more"), unlinkat(AT_FDCWD, "third", 0), rmdir("one"), rmdir("two");
     getuid(), geteuid(), getgid(), getegid();
-  });
+  }
+  fchdir(here), close(here), rmdir("warm");
 }
 
 static int countDescriptors(void) {
@@ -52,7 +61,6 @@ static void alarmIn(int microseconds, int again) {
 }
 
 CASE("handlers leap out of calls that wait, more often than there is room") {
-  warm();
   mkfifo("fifo", 0600);
   handle(SIGALRM, leaps, SA_NODEFER);
   int left = 0, before = countDescriptors();
@@ -72,7 +80,6 @@ CASE("handlers leap out of calls that wait, more often than there is room") {
 }
 
 CASE("a call that waits is interrupted after it has been made often") {
-  warm();
   mkfifo("fifo", 0600);
   handle(SIGALRM, counts, 0);
   alarmIn(5000, 0);
@@ -95,7 +102,6 @@ CASE("a call that waits is interrupted after it has been made often") {
 }
 
 CASE("signals at any moment of a call that is made often") {
-  warm();
   struct stat info;
   handle(SIGALRM, counts, SA_RESTART);
   int right = 0, before = countDescriptors();
@@ -108,7 +114,6 @@ CASE("signals at any moment of a call that is made often") {
 }
 
 CASE("addresses that lead nowhere, after good ones") {
-  warm();
   struct stat info;
   char* page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   munmap(page + 4096, 4096);
@@ -129,7 +134,6 @@ CASE("addresses that lead nowhere, after good ones") {
 }
 
 CASE("descriptors may be closed and replaced, all of them") {
-  warm();
   struct stat info;
   int null = open("/conformance/mark", O_RDONLY);
   for (int fd = 3; fd < 400; fd++) dup2(null, fd);
@@ -212,7 +216,6 @@ CASE("code that is made while it runs calls what it says at the moment") {
 }
 
 CASE("text that is made writable stays in use") {
-  warm();
   unsigned long page = (unsigned long)&stat & ~4095ul;
   struct stat info;
   DO(mprotect((void*)page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC));
@@ -225,7 +228,6 @@ CASE("text that is made writable stays in use") {
 #endif
 
 CASE("two hundred children, of which each goes its own way") {
-  warm();
   int failed = 0;
   for (int i = 0; i < 200; i++) {
     pid_t child = fork();
@@ -249,7 +251,6 @@ CASE("two hundred children, of which each goes its own way") {
 }
 
 CASE("links that change are followed to where they lead now") {
-  warm();
   mkdir("a", 0755), mkdir("b", 0755), mkdir("a/deep", 0755), put("a/file", "in a\n"), put("b/file", "in b\n"), put("a/deep/up", "deep\n");
   symlink("a", "way"), symlink("../file", "a/deep/back"), symlink("/conformance/mark", "a/absolute"), symlink("loop", "loop");
   symlink("way/deep/./up", "long"), symlink("nowhere", "broken"), symlink("b", "new");
@@ -286,7 +287,6 @@ CASE("links that change are followed to where they lead now") {
 }
 
 CASE("/proc is that of the tree by a descriptor, too, and after many calls") {
-  warm();
   struct stat info;
   int proc = open("/proc", O_RDONLY | O_DIRECTORY), own = open("/proc/self", O_PATH);
   char name[32], text[64];
@@ -304,7 +304,6 @@ CASE("/proc is that of the tree by a descriptor, too, and after many calls") {
 }
 
 CASE("owners are those that were given, after many calls") {
-  warm();
   struct stat info;
   put("file", ""), put("other", "text"), mkdir("dir", 0755), symlink("file", "link");
   MANY(stat("file", &info));
@@ -323,4 +322,98 @@ CASE("owners are those that were given, after many calls") {
   HOLDS(info.st_uid == 10 && info.st_gid == 11);
   DO(fstatat(AT_FDCWD, "other", &info, AT_SYMLINK_NOFOLLOW));
   HOLDS(info.st_uid == 10);
+}
+
+CASE("what is made, changed and taken away is so, wherever it is named from") {
+  struct stat info;
+  umask(027);
+  int dir = open(".", O_PATH);
+  OPEN(open("new", O_CREAT | O_EXCL | O_WRONLY, 0666));
+  OPEN(open("new", O_CREAT | O_EXCL | O_WRONLY, 0666));
+  DO(stat("new", &info));
+  VALUE((long)(info.st_mode & 07777)), VALUE((long)info.st_uid);
+  int file = openat(dir, "second", O_CREAT | O_RDWR | O_APPEND, 04711);
+  VALUE((long)fcntl(file, F_GETFL));
+  DO(fstat(file, &info));
+  VALUE((long)(info.st_mode & 07777));
+  DO(mkdirat(dir, "deep", 02777));
+  DO(mkdir("deep", 0777));
+  DO(mkdir("deep/er/", 0777));
+  DO(mkdir("no/where", 0777));
+  DO(mkdir("/conformance/../conformance/new/more", 0777));
+  OPEN(open("deep/file", O_CREAT | O_WRONLY, 0666));
+  OPEN(open("deep/file", O_WRONLY | O_TRUNC));
+  OPEN(open("deep", O_WRONLY));
+  OPEN(open("deep", O_CREAT | O_RDONLY, 0666));
+  OPEN(open("deep/no/file", O_CREAT | O_WRONLY, 0666));
+  DO(symlink("deep", "link")), DO(symlink("deep", "link")), DO(symlink("nothing", "dangling"));
+  OPEN(open("link/file", O_RDWR));
+  OPEN(open("link/made", O_CREAT | O_RDWR, 0640));
+  OPEN(open("dangling", O_CREAT | O_EXCL | O_RDWR, 0640));
+  OPEN(open("dangling", O_CREAT | O_RDWR, 0640));
+  DO(access("nothing", F_OK));
+  DO(chmod("link/made", 07777)), DO(stat("deep/made", &info));
+  VALUE((long)(info.st_mode & 07777));
+  DO(fchmod(file, 0444)), DO(fstat(file, &info));
+  VALUE((long)(info.st_mode & 07777));
+  OPEN(open("second", O_WRONLY));
+  DO(chmod("deep", 0500)), OPEN(open("deep/may", O_CREAT | O_WRONLY, 0600)), DO(chmod("deep", 0755));
+  struct timespec times[2] = {{100, 5}, {200, 6}};
+  DO(futimens(file, times)), DO(utimensat(dir, "link", times, AT_SYMLINK_NOFOLLOW)), DO(utimensat(dir, "deep", times, 0));
+  DO(fstat(file, &info));
+  VALUE((long)info.st_mtim.tv_sec), VALUE((long)info.st_mtim.tv_nsec);
+  DO(lstat("link", &info));
+  VALUE((long)info.st_mtim.tv_sec);
+  DO(rmdir("deep")), DO(unlink("deep")), DO(rmdir("new")), DO(unlink("nowhere")), DO(unlink("link")), DO(unlink("deep/file"));
+  DO(unlinkat(dir, "second", 0)), DO(unlinkat(dir, "second", 0)), DO(rmdir("deep/er")), DO(rmdir(".")), DO(unlink("deep/made"));
+  DO(fstat(file, &info));
+  VALUE((long)info.st_nlink);
+}
+
+CASE("read-only places stay so by descriptors and by paths that begin there") {
+  struct stat info;
+  DO(mkdir("/readonly/dir", 0755));
+  OPEN(open("/readonly/new", O_CREAT | O_WRONLY, 0600));
+  int place = open("/readonly", O_PATH);
+  HOLDS(place >= 0);
+  OPEN(openat(place, "new", O_CREAT | O_WRONLY, 0600));
+  DO(mkdirat(place, "dir", 0755));
+  DO(symlinkat("x", place, "link"));
+  DIR* list = opendir("/readonly");
+  for (struct dirent* one; list && (one = readdir(list));) {
+    if (one->d_name[0] == '.') continue;
+    int file = openat(place, one->d_name, O_RDONLY);
+    HOLDS(file < 0 || (fchmod(file, 0600) < 0 && errno == EROFS && futimens(file, NULL) < 0 && errno == EROFS));
+    HOLDS(openat(place, one->d_name, O_WRONLY) < 0 && unlinkat(place, one->d_name, 0) < 0);
+    HOLDS(fchownat(place, one->d_name, 3, 3, 0) < 0 && fchmodat(place, one->d_name, 0600, 0) < 0 && errno == EROFS);
+  }
+  DO(chdir("/readonly"));
+  OPEN(open("new", O_CREAT | O_WRONLY, 0600));
+  DO(mkdir("dir", 0755));
+  DO(stat("new", &info));
+}
+
+CASE("what another user makes is that user's") {
+  struct stat info;
+  mkdir("open", 0777), chmod("open", 0777), mkdir("group", 0755), chown("group", 0, 50), chmod("group", 02777);
+  OPEN(open("group/file", O_CREAT | O_WRONLY, 0600));
+  DO(stat("group/file", &info));
+  VALUE((long)info.st_gid);
+  DO(mkdir("group/dir", 0755));
+  DO(stat("group/dir", &info));
+  VALUE((long)info.st_gid), HOLDS(info.st_mode & 02000);
+  CHILD("user", {
+    setgid(7), setuid(6);
+    VALUE(getuid()), VALUE(getegid());
+    OPEN(open("open/file", O_CREAT | O_WRONLY, 0600));
+    DO(mkdir("open/dir", 0755)), DO(symlink("file", "open/link"));
+    DO(stat("open/file", &info));
+    VALUE((long)info.st_uid), VALUE((long)info.st_gid);
+    DO(lstat("open/link", &info));
+    VALUE((long)info.st_uid);
+    DO(chown("open/file", 8, 8));
+    DO(chmod("open", 0700));
+  });
+  DO(stat("open/dir", &info));
+  VALUE((long)info.st_uid), VALUE((long)info.st_gid);
 }

@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
   struct sigaction action = {.sa_handler = tooLong};
   sigaction(SIGALRM, &action, NULL);
   umask(022);
+  if (runs) warm();
   int number = 0;
   for (const struct Case* const* one = __start_cases; one < __stop_cases; one++, number++) {
     char text[256];

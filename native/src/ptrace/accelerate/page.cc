@@ -123,6 +123,8 @@ Header headerOf(const State& state, const Tracee& tracee) {
   const uint32_t group[] = {who.group.real, who.group.effective, who.group.saved};
   memcpy(to.user, user, sizeof user);
   memcpy(to.group, group, sizeof group);
+  to.asRoot = to.idsHold && who.privileged() && who.user.file == 0 && who.group.file == 0 && !state.lacksBirths;
+  to.marked = state.owners.isMarked();
   to.tabled = state.owners.mayMistake();
   return to;
 }

@@ -28,6 +28,22 @@ bool isServed(long number) {
     case __NR_faccessat2:
     case __NR_readlink:
     case __NR_readlinkat:
+    case __NR_creat:
+    case __NR_mkdir:
+    case __NR_mkdirat:
+    case __NR_symlink:
+    case __NR_symlinkat:
+    case __NR_unlink:
+    case __NR_rmdir:
+    case __NR_unlinkat:
+    case __NR_chmod:
+    case __NR_fchmod:
+    case __NR_fchmodat:
+    case __NR_chown:
+    case __NR_lchown:
+    case __NR_fchown:
+    case __NR_fchownat:
+    case __NR_utimensat:
       return true;
     default:
       return false;

@@ -6,8 +6,6 @@ namespace page {
 
 namespace {
 
-constexpr uint32_t kType = 0170000, kRegular = 0100000, kDirectory = 0040000, kLink = 0120000;
-
 /// What the owner of a file hangs on.
 struct Facts {
   uint32_t mode, uid, gid;
@@ -22,13 +20,7 @@ class Name {
     // "/proc/self/fd/N/name", in front of the room's last page.
     char* to = const_cast<char*>(path.host()) + 2 * 4096;
     text_ = to;
-    for (const char* p = "/proc/self/fd/"; *p; p++) *to++ = *p;
-    char digits[12];
-    unsigned count = 0;
-    auto number = static_cast<unsigned>(path.directory());
-    do digits[count++] = static_cast<char>('0' + number % 10);
-    while (number /= 10);
-    while (count) *to++ = digits[--count];
+    to = nameOf(path.directory(), to);
     *to++ = '/';
     for (const char* p = path.host(); (*to++ = *p); p++) {
     }
@@ -46,7 +38,12 @@ class Open {
  public:
   explicit Open(int fd) : fd_(fd) {}
   long get(const char* attribute, char* to, size_t n) const {
-    return sys::invoke(__NR_fgetxattr, fd_, attribute, to, n);
+    long size = sys::invoke(__NR_fgetxattr, fd_, attribute, to, n);
+    if (size != -EBADF) return size;
+    // It is open as a place alone.
+    char name[kNameSize];
+    *nameOf(fd_, name) = 0;
+    return sys::invoke(__NR_getxattr, name, attribute, to, n);
   }
 
  private:
@@ -96,28 +93,12 @@ bool show(const Named& file, struct statx* to) {
   return true;
 }
 
-/// A place that is looked at through a descriptor, which no other program that this process becomes gets.
-class Place {
- public:
-  Place(Path& path, bool follow)
-      : fd_(openPath(path, static_cast<uint64_t>(O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW)))) {}
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() {
-    if (fd_ >= 0) sys::invoke(__NR_close, fd_);
-  }
-  long fd() const { return fd_; }
-
- private:
-  long fd_;
-};
-
 }  // namespace
 
 long openFile(int directory, const char* text, int flags, unsigned mode) {
   constexpr int kReads = O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_LARGEFILE;
   constexpr int kPlace = O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW;
-  (void)mode;
+  if (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) return createFile(directory, text, flags, mode);
   if (flags & ~kReads && flags & ~kPlace) return kSlow;
   Room room;
   Path path(room);

@@ -20,6 +20,8 @@ struct Header {
   uint32_t off;                // every call goes to the tracer
   uint32_t idsHold;            // all threads have the ids that are here
   uint32_t user[3], group[3];  // real, effective, saved
+  uint32_t asRoot;             // they have root's powers, and what they make is root's, which is not to be remembered
+  uint32_t marked;             // the tree is known to have owners that are remembered
   uint32_t tabled;             // owners are remembered of what can carry no attributes
   uint64_t rooms;              // those that are taken, a bit each
 };

@@ -62,6 +62,7 @@ long Path::take(int directory, const char* from) {
     // Below procfs all is the tracer's.
     struct stat info;
     if (sys::invoke(__NR_newfstatat, directory, "", &info, kEmptyPath) < 0 || isShown(info)) return kSlow;
+    mode_ = info.st_mode;
   }
   if (long error = normalize(); error) return error;
   return locate();
@@ -187,6 +188,89 @@ long Path::splice(bool follow) {
     return locate();
   }
   return kAgain;
+}
+
+char* nameOf(int fd, char* to) {
+  for (const char* p = fd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/"; *p; p++) *to++ = *p;
+  if (fd == AT_FDCWD) return to;
+  char digits[12];
+  unsigned count = 0;
+  auto number = static_cast<unsigned>(fd);
+  do digits[count++] = static_cast<char>('0' + number % 10);
+  while (number /= 10);
+  while (count) *to++ = digits[--count];
+  return to;
+}
+
+bool isReadOnly(int fd, char* room) {
+  const ptrace::PageRules& all = rules();
+  char name[kNameSize];
+  *nameOf(fd, name) = 0;
+  long size = sys::invoke(__NR_readlinkat, AT_FDCWD, name, room, kLongest);
+  if (size < 0 || size == kLongest) return true;
+  for (unsigned i = 0; i < all.count; i++) {
+    const ptrace::PageRule& one = all.rules[i];
+    if (!one.readOnly || one.hostSize > size || (one.hostSize < size && room[one.hostSize] != '/')) continue;
+    unsigned at = one.hostSize;
+    while (at > 0 && room[at - 1] == page_end[one.hostAt + at - 1]) at--;
+    if (at == 0) return true;
+  }
+  return false;
+}
+
+bool Path::mayChange() const {
+  // At the place of a rule stands something that is mounted there, as far as the guest can tell.
+  return absolute_ ? !rule_->readOnly && rule_->guestSize < size_
+                   : !isReadOnly(directory_, text_ + ptrace::kRoomSize - 4096);
+}
+
+int Path::cut() {
+  unsigned end = 0;
+  while (host_[end]) end++;
+  if (slash_) return -1;
+  while (end > 0 && host_[end - 1] != '/') end--;
+  if (end < 2) return -1;
+  host_[--end] = 0;
+  return static_cast<int>(end);
+}
+
+Parent::Parent(Path& path, bool makes) : error_(kSlow) {
+  constexpr uint32_t kSetGid = 02000;
+  if (!path.mayChange()) return;
+  uint32_t mode = path.mode();
+  if (path.single()) {
+    name_ = path.host();
+    fd_ = path.directory();
+  } else {
+    open_how how{O_PATH | O_CLOEXEC | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS};
+    for (unsigned turns = 0; turns < kMostLinks; turns++) {
+      int end = path.cut();
+      if (end < 0) return;
+      long fd = sys::invoke(__NR_openat2, path.directory(), path.host(), &how, sizeof how);
+      path.join(end);
+      name_ = path.host() + end + 1;
+      if (fd >= 0) {
+        fd_ = static_cast<int>(fd);
+        opened_ = true;
+        break;
+      }
+      if (fd == -ENOENT) error_ = fd;
+      if (fd != -ELOOP) return;
+      long error = path.splice(false);
+      if (error && error != kAgain) error_ = error;
+      if ((error && error != kAgain) || !path.mayChange()) return;
+    }
+    struct stat info;
+    if (!opened_ || sys::invoke(__NR_newfstatat, fd_, "", &info, kEmptyPath) < 0) return;
+    mode = info.st_mode;
+  }
+  // What is made there gets the group of the directory.
+  if (makes && rules().fakeIds && (!header().asRoot || mode & kSetGid)) return;
+  error_ = 0;
+}
+
+Parent::~Parent() {
+  if (opened_) sys::invoke(__NR_close, fd_);
 }
 
 long openPath(Path& path, uint64_t flags, uint64_t mode) {

@@ -63,6 +63,40 @@ extern "C" long page_serve(const Frame& frame) {
       return readLink(AT_FDCWD, at<char>(frame.rdi), at<char>(frame.rsi), number(frame.rdx));
     case __NR_readlinkat:
       return readLink(directory, at<char>(frame.rsi), at<char>(frame.rdx), number(frame.r10));
+    case __NR_creat:
+      return createFile(AT_FDCWD, at<char>(frame.rdi), O_CREAT | O_WRONLY | O_TRUNC, static_cast<unsigned>(frame.rsi));
+    case __NR_mkdir:
+      return makeDirectory(AT_FDCWD, at<char>(frame.rdi), static_cast<unsigned>(frame.rsi));
+    case __NR_mkdirat:
+      return makeDirectory(directory, at<char>(frame.rsi), static_cast<unsigned>(frame.rdx));
+    case __NR_symlink:
+      return makeLink(at<char>(frame.rdi), AT_FDCWD, at<char>(frame.rsi));
+    case __NR_symlinkat:
+      return makeLink(at<char>(frame.rdi), number(frame.rsi), at<char>(frame.rdx));
+    case __NR_unlink:
+      return removeName(AT_FDCWD, at<char>(frame.rdi), 0);
+    case __NR_rmdir:
+      return removeName(AT_FDCWD, at<char>(frame.rdi), AT_REMOVEDIR);
+    case __NR_unlinkat:
+      return removeName(directory, at<char>(frame.rsi), number(frame.rdx));
+    case __NR_fchmod:
+      return changeOpen(directory, static_cast<unsigned>(frame.rsi));
+    case __NR_chmod:
+      return changeMode(AT_FDCWD, at<char>(frame.rdi), static_cast<unsigned>(frame.rsi));
+    case __NR_fchmodat:
+      return changeMode(directory, at<char>(frame.rsi), static_cast<unsigned>(frame.rdx));
+    case __NR_fchown:
+      return giveOpen(directory, static_cast<uint32_t>(frame.rsi), static_cast<uint32_t>(frame.rdx));
+    case __NR_chown:
+    case __NR_lchown:
+      return give(AT_FDCWD, at<char>(frame.rdi), static_cast<uint32_t>(frame.rsi), static_cast<uint32_t>(frame.rdx),
+                  frame.number == __NR_chown);
+    case __NR_fchownat:
+      if (frame.r8 & ~uint64_t{AT_SYMLINK_NOFOLLOW}) return kSlow;
+      return give(directory, at<char>(frame.rsi), static_cast<uint32_t>(frame.rdx), static_cast<uint32_t>(frame.r10),
+                  !frame.r8);
+    case __NR_utimensat:
+      return setTimes(directory, at<char>(frame.rsi), at<void>(frame.rdx), number(frame.r10));
     default:
       return kSlow;
   }

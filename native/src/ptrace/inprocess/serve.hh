@@ -25,6 +25,8 @@ extern "C" char page_end[];
 /// Copies a text of the guest. Its length; `room` where it is longer; -EFAULT.
 extern "C" long page_copy_text(char* to, const char* from, size_t room);
 
+constexpr uint32_t kType = 0170000, kRegular = 0100000, kDirectory = 0040000, kLink = 0120000;
+
 inline ptrace::Header& header() { return *reinterpret_cast<ptrace::Header*>(ptrace::kHeader); }
 inline const ptrace::PageRules& rules() { return *reinterpret_cast<const ptrace::PageRules*>(page_end); }
 
@@ -36,6 +38,8 @@ class Room {
   Room& operator=(const Room&) = delete;
   ~Room();
   char* get() const { return at_; }
+  /// The last part of it, for one text.
+  char* last() const { return at_ + ptrace::kRoomSize - 4096; }
 
  private:
   char* at_ = nullptr;
@@ -54,9 +58,16 @@ class Path {
   /// Puts the first link on the way into the path. 0, -ENOENT, -EAGAIN where there is none any more, or kSlow.
   long splice(bool follow);
   bool single() const { return !absolute_ && !hasSlash_; }
+  /// Whether nothing forbids to change what is there.
+  bool mayChange() const;
   bool absolute() const { return absolute_; }
   int directory() const { return directory_; }
   const char* host() const { return host_; }
+  /// What the last component is in: the host's path of that ends there for the time being. -1 where it is no other directory.
+  int cut();
+  void join(int at) { host_[at] = '/'; }
+  /// Of the directory that a relative path begins in: st_mode.
+  uint32_t mode() const { return mode_; }
 
  private:
   long normalize();
@@ -70,11 +81,53 @@ class Path {
   unsigned size_ = 0;
   int directory_ = AT_FDCWD;
   bool absolute_ = false, hasSlash_ = false, slash_ = false;
+  uint32_t mode_ = 0;
   const ptrace::PageRule* rule_ = nullptr;
+};
+
+/// Writes the name of a link that leads to an open file. Returns the end, where there is no null byte.
+char* nameOf(int fd, char* to);
+constexpr size_t kNameSize = 32;
+/// Whether what is open, or the working directory, lies at a place that is read-only. `room`: for a path.
+bool isReadOnly(int fd, char* room);
+
+/// The directory in which a name is made or taken away, and the name.
+class Parent {
+ public:
+  Parent(Path& path, bool makes);
+  Parent(const Parent&) = delete;
+  Parent& operator=(const Parent&) = delete;
+  ~Parent();
+  /// 0, -ENOENT, or kSlow.
+  long error() const { return error_; }
+  int directory() const { return fd_; }
+  const char* name() const { return name_; }
+
+ private:
+  int fd_ = -1;
+  bool opened_ = false;
+  long error_;
+  const char* name_ = nullptr;
 };
 
 /// openat2(2) without links; follows those of the guest. The descriptor, -errno that is true of the guest's path, or kSlow.
 long openPath(Path& path, uint64_t flags, uint64_t mode = 0);
+
+/// A place that is looked at through a descriptor, which no other program that this process becomes gets.
+class Place {
+ public:
+  Place(Path& path, bool follow)
+      : fd_(openPath(path, static_cast<uint64_t>(O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW)))) {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
+    if (fd_ >= 0) sys::invoke(__NR_close, fd_);
+  }
+  long fd() const { return fd_; }
+
+ private:
+  long fd_;
+};
 
 // files.cc
 long openFile(int directory, const char* text, int flags, unsigned mode);
@@ -83,5 +136,16 @@ long showOpen(int fd, struct stat* to);
 long showExtended(int directory, const char* text, int flags, unsigned mask, struct statx* to);
 long access(int directory, const char* text, int mode);
 long readLink(int directory, const char* text, char* to, int size);
+
+// changes.cc
+long createFile(int directory, const char* text, int flags, unsigned mode);
+long makeDirectory(int directory, const char* text, unsigned mode);
+long makeLink(const char* target, int directory, const char* text);
+long removeName(int directory, const char* text, int flags);
+long changeMode(int directory, const char* text, unsigned mode);
+long changeOpen(int fd, unsigned mode);
+long give(int directory, const char* text, uint32_t uid, uint32_t gid, bool follow);
+long giveOpen(int fd, uint32_t uid, uint32_t gid);
+long setTimes(int directory, const char* text, const void* times, int flags);
 
 }  // namespace page
