@@ -10,6 +10,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -42,18 +43,23 @@ export async function makePrograms(width: Width = 'native'): Promise<void> {
     '-pthread',
   ];
   const gcc = promisify(execFile);
+  // another test file may be about to do the same, or execute what is there
+  const make = async (words: readonly string[], to: string): Promise<void> => {
+    const own = `${to}.${process.pid}`;
+    await gcc('gcc', [...words, '-o', own]);
+    renameSync(own, to);
+  };
   const objects: string[] = [];
   for (const name of readdirSync(SOURCES).sort()) {
     if (!name.endsWith('.c')) continue;
     const [source, object] = [join(SOURCES, name), join(build, name.replace(/c$/, 'o'))];
     objects.push(object);
     const newest = Math.max(...[source, join(SOURCES, 'case.h')].map((file) => statSync(file).mtimeMs));
-    if (!existsSync(object) || statSync(object).mtimeMs < newest)
-      await gcc('gcc', [...compile, '-c', source, '-o', object]);
+    if (!existsSync(object) || statSync(object).mtimeMs < newest) await make([...compile, '-c', source], object);
   }
   await Promise.all(
     Object.entries(PROGRAMS).map(([name, how]) =>
-      gcc('gcc', [...machine, '-pthread', ...how, ...objects, '-o', join(build, name)]),
+      make([...machine, '-pthread', ...how, ...objects], join(build, name)),
     ),
   );
 }

@@ -201,6 +201,7 @@ void Tracer::handle(int tid, int status) {
       sys::kill(tid, SIGKILL);
     else
       tracee->stopped = true;
+    if (killed_ > 0) killed_--, endLost();
     return;
   }
   if (state_.pair.serve(tid)) tracee->bound = true;
@@ -220,7 +221,9 @@ void Tracer::onGone(int tid, int status) {
   }
   if (tid != state_.view.first()) {
     // Made while everything was being ended.
-    if (killing_) killAll();
+    if (killing_) return killAll();
+    constexpr unsigned kStopsAfter = 256;
+    if ((status & 0x7f) == SIGKILL) killed_ = kStopsAfter, endLost();
     return;
   }
   ended_.status = (status >> 8) & 0xff;

@@ -50,6 +50,7 @@ class Tracer {
   void take(int tid, int status);
   void handle(int tid, int status);
   void onGone(int tid, int status);
+  void endLost();
   void onStop(Tracee& tracee, int signal, int event);
   int onMade(Tracee& maker, int event);
   void onExec(Tracee*& tracee);
@@ -92,6 +93,7 @@ class Tracer {
   bool seized_ = true;      // PTRACE_SEIZE is there (3.4)
   bool tellsCalls_ = true;  // PTRACE_GET_SYSCALL_INFO is there (5.3)
   bool killing_ = false;
+  unsigned killed_ = 0;  // somebody has been, so many first stops ago at most
 };
 
 /// Whether the process has a handler for a signal.
