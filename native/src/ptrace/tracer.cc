@@ -430,6 +430,8 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
     tracee.traced->delayed = true;
     return go(tracee, PTRACE_CONT, 0);
   }
+  if (state_.inProcess && getRegisters(tracee.tid, registers) && leavePage(state_, tracee, registers))
+    setRegisters(tracee.tid, registers);
   leaveStub(tracee);
   if (tracee.sleeps) wakeWaiting(state_, tracee, true);
   if (signal == SIGCHLD && state_.guestTracers.any()) showAsKernels(tracee.tid);

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <ucontext.h>
 
 #include "case.h"
 
@@ -78,6 +79,28 @@ CASE("handlers leap out of calls that wait, more often than there is room") {
   DO(stat("/conformance/mark", &info));
   TEXT(open("/conformance/mark", O_RDONLY));
 }
+
+#if defined(__x86_64__)
+extern char __executable_start[], etext[];
+static volatile sig_atomic_t inside;
+static void looks(int signal, siginfo_t* info, void* context) {
+  unsigned long ip = (unsigned long)((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
+  (void)signal, (void)info;
+  inside += ip >= (unsigned long)__executable_start && ip < (unsigned long)etext;
+}
+CASE("a handler finds a call that waits in the code of the program") {
+  mkfifo("fifo", 0600);
+  struct sigaction action = {.sa_sigaction = looks, .sa_flags = SA_SIGINFO};
+  sigaction(SIGALRM, &action, NULL);
+  for (int i = 0; i < 3; i++) {
+    alarmIn(2000, 0);
+    OPEN(open("fifo", O_RDONLY));
+    alarmIn(2000, 0);
+    OPEN(open("fifo", O_WRONLY | O_CREAT, 0600));
+  }
+  VALUE((long)inside);
+}
+#endif
 
 CASE("a call that waits is interrupted after it has been made often") {
   mkfifo("fifo", 0600);

@@ -105,9 +105,10 @@ bool makeWhole(State& state) {
 }  // namespace
 
 bool canAnswerInProcess() {
-  return tsnspawn_image_end - tsnspawn_image_start > 0 &&
-         sys::openat2(AT_FDCWD, "/", O_PATH, RESOLVE_NO_SYMLINKS) != -ENOSYS &&
-         sys::invoke(__NR_faccessat2, AT_FDCWD, "/", 0, AT_EMPTY_PATH) != -ENOSYS;
+  if (tsnspawn_image_end - tsnspawn_image_start == 0) return false;
+  // A filter around this program may refuse them.
+  sys::UniqueFd root(sys::openat2(AT_FDCWD, "/", O_PATH, RESOLVE_NO_SYMLINKS));
+  return root.ok() && sys::invoke(__NR_faccessat2, root.get(), "", 0, AT_EMPTY_PATH) == 0;
 }
 
 bool putPage(State& state, int tid) { return makeWhole(state) && forceMemory(tid, kRegion, whole->bytes, whole->size); }
@@ -132,7 +133,7 @@ Header headerOf(const State& state, const Tracee& tracee) {
 void tellPage(State& state, const Tracee& tracee) {
   if (!state.inProcess || !tracee.memory->mapped || tracee.loading) return;
   const Header header = headerOf(state, tracee);
-  writeMemory(tracee.tid, kHeader, &header, offsetof(Header, rooms));
+  writeMemory(tracee.tid, kHeader, &header, offsetof(Header, taken));
 }
 
 void tellPages(State& state) {
@@ -145,6 +146,31 @@ void useFastPath(State& state, Tracee& tracee, bool use) {
   tracee.memory->slow = !use;
   tellPage(state, tracee);
 }
+
+#if defined(__x86_64__)
+bool leavePage(const State& state, const Tracee& tracee, Registers& registers) {
+  constexpr long kFirst = -516, kLast = -512;  // ERESTART_RESTARTBLOCK, ERESTARTSYS
+  if (!state.inProcess || registers.ip() != image().opened || registers.number() != __NR_openat2) return false;
+  if (registers.result() < kFirst || registers.result() > kLast) return false;
+  Frame frame;
+  uint64_t at = registers.r9;
+  if (registers.r8 >= kRooms || !readMemory(tracee.tid, at, &frame, sizeof frame)) return false;
+  const uint8_t free = 0;
+  writeMemory(tracee.tid, kHeader + offsetof(Header, taken) + registers.r8, &free, sizeof free);
+  registers.rbx = frame.rbx, registers.rbp = frame.rbp, registers.r12 = frame.r12, registers.r13 = frame.r13;
+  registers.r14 = frame.r14, registers.r15 = frame.r15;
+  const uint64_t arguments[] = {frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9};
+  for (int i = 0; i < 6; i++) registers.slot(i) = arguments[i];
+  registers.setNumber(static_cast<long>(frame.number));
+  registers.setIp(frame.from);
+  registers.rcx = frame.from;
+  registers.flags = frame.flags;
+  registers.rsp = at + sizeof frame + kRedZone;
+  return true;
+}
+#else
+bool leavePage(const State&, const Tracee&, Registers&) { return false; }
+#endif
 
 bool mendFault(const State& state, Registers& registers) {
   if (!state.inProcess) return false;

@@ -30,6 +30,9 @@ uint64_t trampolinesOf(const Tracee& tracee);
 bool considerSite(const State& state, Tracee& tracee, Registers& registers);
 /// Whether a trap is of a place that has been patched meanwhile, and the process can go on with these registers.
 bool mendTrap(const State& state, const Tracee& tracee, Registers& registers);
+/// Before a handler of the guest runs: a call that waits in the code in the process is made where it comes from again. Whether it was
+/// there.
+bool leavePage(const State& state, const Tracee& tracee, Registers& registers);
 /// A fault of the code in the process: whether it can go on, with these registers.
 bool mendFault(const State& state, Registers& registers);
 

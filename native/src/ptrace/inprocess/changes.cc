@@ -20,18 +20,20 @@ bool look(int fd, struct stat& info) {
 
 }  // namespace
 
-long createFile(int directory, const char* text, int flags, unsigned mode) {
+long createFile(const Frame& frame, int directory, const char* text, int flags, unsigned mode) {
   constexpr int kKnown =
       O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_LARGEFILE;
   if (flags & ~kKnown) return kSlow;
   Room room;
   Path path(room);
   if (long error = path.take(directory, text); error) return error;
-  if (!(flags & O_CREAT)) return path.mayChange() ? openPath(path, static_cast<uint64_t>(flags)) : kSlow;
+  open_how how{static_cast<uint64_t>(flags), flags & O_CREAT ? mode & 07777 : 0, RESOLVE_NO_SYMLINKS};
+  if (!(flags & O_CREAT)) return path.mayChange() ? openPath(path, how, room, &frame) : kSlow;
   Parent parent(path, true);
   if (parent.error()) return parent.error();
-  open_how how{static_cast<uint64_t>(flags), mode & 07777, RESOLVE_NO_SYMLINKS};
-  return said(sys::invoke(__NR_openat2, parent.directory(), parent.name(), &how, sizeof how));
+  // What it leaves behind when it is interrupted is the room alone.
+  return said(parent.opened() ? sys::invoke(__NR_openat2, parent.directory(), parent.name(), &how, sizeof how)
+                              : page_open(parent.directory(), parent.name(), &how, sizeof how, room.number(), &frame));
 }
 
 long makeDirectory(int directory, const char* text, unsigned mode) {

@@ -5,7 +5,7 @@
 #if defined(__x86_64__)
 asm(R"(
 .pushsection .text.head, "ax"
-.quad page_entry, page_probe, page_copy, page_copy_end, page_copy_failed, page_end
+.quad page_entry, page_probe, page_copy, page_copy_end, page_copy_failed, page_opened, page_end
 .globl page_entry
 page_entry:
 # Without a stack this faults, and the tracer has the call made at the site. What lies so far below it is nobody's.
@@ -22,14 +22,24 @@ page_probe:
   push %rdx
   push %rsi
   push %rdi
+  push %r15
+  push %r14
+  push %r13
+  push %r12
   push %rbp
+  push %rbx
   cld
   mov %rsp, %rdi
   mov %rsp, %rbp
   and $-16, %rsp
   call page_serve
   mov %rbp, %rsp
+  pop %rbx
   pop %rbp
+  pop %r12
+  pop %r13
+  pop %r14
+  pop %r15
   pop %rdi
   pop %rsi
   pop %rdx
@@ -67,6 +77,15 @@ page_copy_end:
 2: ret
 page_copy_failed:
   mov $-14, %rax
+  ret
+
+# openat2(2), which may wait: a signal then finds the frame in r9, and the number of the room in r8.
+.globl page_open
+page_open:
+  mov %rcx, %r10
+  mov $437, %eax
+  syscall
+page_opened:
   ret
 
 .globl memcpy

@@ -95,15 +95,15 @@ bool show(const Named& file, struct statx* to) {
 
 }  // namespace
 
-long openFile(int directory, const char* text, int flags, unsigned mode) {
+long openFile(const Frame& frame, int directory, const char* text, int flags, unsigned mode) {
   constexpr int kReads = O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_LARGEFILE;
   constexpr int kPlace = O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW;
-  if (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) return createFile(directory, text, flags, mode);
+  if (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) return createFile(frame, directory, text, flags, mode);
   if (flags & ~kReads && flags & ~kPlace) return kSlow;
   Room room;
   Path path(room);
   if (long error = path.take(directory, text); error) return error;
-  return openPath(path, static_cast<uint64_t>(flags));
+  return openPath(path, {static_cast<uint64_t>(flags), 0, RESOLVE_NO_SYMLINKS}, room, &frame);
 }
 
 long showPath(int directory, const char* text, struct stat* to, bool follow) {

@@ -12,8 +12,16 @@ struct ImageHead {
   uint64_t entry;                  // where a patched site goes
   uint64_t probe;                  // the instruction that finds out whether there is a stack
   uint64_t copy, copyEnd, failed;  // those that read the guest's texts, and where they go on when that cannot be read
+  uint64_t opened;                 // behind the call that may wait
   uint64_t end;
 };
+
+/// What the code finds when it is come to, on the guest's stack.
+struct Frame {
+  uint64_t rbx, rbp, r12, r13, r14, r15, rdi, rsi, rdx, r10, r8, r9, number, from, flags;
+};
+/// What the guest may use below its stack.
+constexpr uint64_t kRedZone = 128;
 
 /// In the private memory of each address space, where the tracer writes it.
 struct Header {
@@ -23,10 +31,10 @@ struct Header {
   uint32_t asRoot;             // they have root's powers, and what they make is root's, which is not to be remembered
   uint32_t marked;             // the tree is known to have owners that are remembered
   uint32_t tabled;             // owners are remembered of what can carry no attributes
-  uint64_t rooms;              // those that are taken, a bit each
+  uint8_t taken[kRooms];       // of the rooms
 };
 constexpr uint64_t kHeader = kExecRoom, kHeaderSize = 0x100;
-static_assert(sizeof(Header) <= kHeaderSize && kRooms <= 64);
+static_assert(sizeof(Header) <= kHeaderSize);
 
 /// The rules of the view, as texts: `at` counts from the start of PageRules.
 struct PageRule {

@@ -35,20 +35,15 @@ bool isRuleName(const char* name, unsigned size) {
 }  // namespace
 
 Room::Room() {
-  uint64_t taken = __atomic_load_n(&header().rooms, __ATOMIC_RELAXED);
-  for (;;) {
-    uint64_t free = ~taken & ((uint64_t{1} << ptrace::kRooms) - 1);
-    if (!free) return;
-    number_ = static_cast<unsigned>(__builtin_ctzll(free));
-    if (__atomic_compare_exchange_n(&header().rooms, &taken, taken | uint64_t{1} << number_, true, __ATOMIC_ACQUIRE,
-                                    __ATOMIC_RELAXED))
-      break;
-  }
-  at_ = reinterpret_cast<char*>(ptrace::kFirstRoom + ptrace::kRoomSize * number_);
+  for (; number_ < ptrace::kRooms; number_++)
+    if (!__atomic_exchange_n(&header().taken[number_], 1, __ATOMIC_ACQUIRE)) {
+      at_ = reinterpret_cast<char*>(ptrace::kFirstRoom + ptrace::kRoomSize * number_);
+      return;
+    }
 }
 
 Room::~Room() {
-  if (at_) __atomic_fetch_and(&header().rooms, ~(uint64_t{1} << number_), __ATOMIC_RELEASE);
+  if (at_) __atomic_store_n(&header().taken[number_], 0, __ATOMIC_RELEASE);
 }
 
 long Path::take(int directory, const char* from) {
@@ -273,11 +268,13 @@ Parent::~Parent() {
   if (opened_) sys::invoke(__NR_close, fd_);
 }
 
-long openPath(Path& path, uint64_t flags, uint64_t mode) {
-  open_how how{flags, mode, RESOLVE_NO_SYMLINKS};
-  bool follow = !(flags & O_NOFOLLOW);
+namespace {
+
+template <typename Function>
+long openBy(Path& path, const open_how& how, Function open) {
+  bool follow = !(how.flags & O_NOFOLLOW);
   for (unsigned links = 0, turns = 0; links < kMostLinks && turns < kMostTurns; turns++) {
-    long fd = sys::invoke(__NR_openat2, path.directory(), path.host(), &how, sizeof how);
+    long fd = open();
     if (fd >= 0 || fd == -ENOENT || fd == -EINTR) return fd;
     if (fd != -ELOOP) return kSlow;
     long error = path.splice(follow);
@@ -285,6 +282,17 @@ long openPath(Path& path, uint64_t flags, uint64_t mode) {
     if (!error) links++;
   }
   return kSlow;
+}
+
+}  // namespace
+
+long openPath(Path& path, const open_how& how) {
+  return openBy(path, how, [&] { return sys::invoke(__NR_openat2, path.directory(), path.host(), &how, sizeof how); });
+}
+
+long openPath(Path& path, const open_how& how, const Room& room, const Frame* frame) {
+  return openBy(path, how,
+                [&] { return page_open(path.directory(), path.host(), &how, sizeof how, room.number(), frame); });
 }
 
 }  // namespace page

@@ -39,9 +39,9 @@ extern "C" long page_serve(const Frame& frame) {
     case __NR_getegid:
       return idOf(head.group[1]);
     case __NR_open:
-      return openFile(AT_FDCWD, at<char>(frame.rdi), number(frame.rsi), number(frame.rdx));
+      return openFile(frame, AT_FDCWD, at<char>(frame.rdi), number(frame.rsi), number(frame.rdx));
     case __NR_openat:
-      return openFile(directory, at<char>(frame.rsi), number(frame.rdx), number(frame.r10));
+      return openFile(frame, directory, at<char>(frame.rsi), number(frame.rdx), number(frame.r10));
     case __NR_stat:
       return showPath(AT_FDCWD, at<char>(frame.rdi), at<struct stat>(frame.rsi), true);
     case __NR_lstat:
@@ -64,7 +64,8 @@ extern "C" long page_serve(const Frame& frame) {
     case __NR_readlinkat:
       return readLink(directory, at<char>(frame.rsi), at<char>(frame.rdx), number(frame.r10));
     case __NR_creat:
-      return createFile(AT_FDCWD, at<char>(frame.rdi), O_CREAT | O_WRONLY | O_TRUNC, static_cast<unsigned>(frame.rsi));
+      return createFile(frame, AT_FDCWD, at<char>(frame.rdi), O_CREAT | O_WRONLY | O_TRUNC,
+                        static_cast<unsigned>(frame.rsi));
     case __NR_mkdir:
       return makeDirectory(AT_FDCWD, at<char>(frame.rdi), static_cast<unsigned>(frame.rsi));
     case __NR_mkdirat:

@@ -17,13 +17,13 @@ namespace page {
 /// The tracer is to answer the call.
 constexpr long kSlow = static_cast<long>(0x8000000000000000ull);
 
-struct Frame {
-  uint64_t rbp, rdi, rsi, rdx, r10, r8, r9, number, from, flags;
-};
-
 extern "C" char page_end[];
 /// Copies a text of the guest. Its length; `room` where it is longer; -EFAULT.
 extern "C" long page_copy_text(char* to, const char* from, size_t room);
+/// openat2(2) for the guest. When a signal comes while it waits, the call is the guest's own again, and the room is free.
+extern "C" long page_open(long directory, const char* path, const open_how* how, size_t size, unsigned room,
+                          const ptrace::Frame* frame);
+using ptrace::Frame;
 
 constexpr uint32_t kType = 0170000, kRegular = 0100000, kDirectory = 0040000, kLink = 0120000;
 
@@ -38,6 +38,7 @@ class Room {
   Room& operator=(const Room&) = delete;
   ~Room();
   char* get() const { return at_; }
+  unsigned number() const { return number_; }
   /// The last part of it, for one text.
   char* last() const { return at_ + ptrace::kRoomSize - 4096; }
 
@@ -101,6 +102,8 @@ class Parent {
   /// 0, -ENOENT, or kSlow.
   long error() const { return error_; }
   int directory() const { return fd_; }
+  /// It takes a descriptor as long as this.
+  bool opened() const { return opened_; }
   const char* name() const { return name_; }
 
  private:
@@ -111,13 +114,16 @@ class Parent {
 };
 
 /// openat2(2) without links; follows those of the guest. The descriptor, -errno that is true of the guest's path, or kSlow.
-long openPath(Path& path, uint64_t flags, uint64_t mode = 0);
+long openPath(Path& path, const open_how& how);
+/// The same, as long as it takes.
+long openPath(Path& path, const open_how& how, const Room& room, const Frame* frame);
 
 /// A place that is looked at through a descriptor, which no other program that this process becomes gets.
 class Place {
  public:
   Place(Path& path, bool follow)
-      : fd_(openPath(path, static_cast<uint64_t>(O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW)))) {}
+      : fd_(openPath(
+            path, {static_cast<uint64_t>(O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW)), 0, RESOLVE_NO_SYMLINKS})) {}
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
   ~Place() {
@@ -130,7 +136,7 @@ class Place {
 };
 
 // files.cc
-long openFile(int directory, const char* text, int flags, unsigned mode);
+long openFile(const Frame& frame, int directory, const char* text, int flags, unsigned mode);
 long showPath(int directory, const char* text, struct stat* to, bool follow);
 long showOpen(int fd, struct stat* to);
 long showExtended(int directory, const char* text, int flags, unsigned mask, struct statx* to);
@@ -138,7 +144,7 @@ long access(int directory, const char* text, int mode);
 long readLink(int directory, const char* text, char* to, int size);
 
 // changes.cc
-long createFile(int directory, const char* text, int flags, unsigned mode);
+long createFile(const Frame& frame, int directory, const char* text, int flags, unsigned mode);
 long makeDirectory(int directory, const char* text, unsigned mode);
 long makeLink(const char* target, int directory, const char* text);
 long removeName(int directory, const char* text, int flags);
