@@ -1,7 +1,7 @@
 // What the ptrace engine costs programs: their processor time with that of the tracer, as a ratio to the same in a chroot of the same
 // tree, beside PRoot where it is installed. What each way needs to start /bin/true is taken off: that is for scripts/bench.
 //   The sum is of all processes of a way: rusage of the children that bash(1) waited for.
-// usage: scripts/bench-ptrace [--tree=DIR] [--only=find,stat,git,tar,exec,gcc,getppid] [--accel=trace,none] [--pairs=3] [--json] [--check]
+// usage: scripts/bench-ptrace [--tree=DIR] [--only=find,stat,git,tar,exec,gcc,getppid] [--accel=inprocess,trace,none] [--pairs=3] [--json] [--check]
 //   --tree    a Debian; with git and gcc in it they are measured too: tsnspawn bootstrap --include=git,gcc,libc6-dev bookworm DIR
 //   --check   exit status 1 when a target is missed
 //   --proot=PATH,PATH   other programs to compare with than the one that is installed: what the first one needs is the most for `none`
@@ -43,7 +43,7 @@ const { values: options } = parseArgs({
   options: {
     tree: { type: 'string', default: 'debian-tree' },
     only: { type: 'string', default: Object.keys(WORK).join(',') },
-    accel: { type: 'string', default: 'trace,none' },
+    accel: { type: 'string', default: 'inprocess,trace,none' },
     pairs: { type: 'string', default: '3' },
     json: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },

@@ -20,7 +20,7 @@ const EXPECTED: readonly Difference[] = [
     promise: 'escapes: a directory that another thread makes a link in time does not lead out',
     lines: /^ {2}reached: /,
     why: 'the kernel walks the path again after the engine has; the engine is no security boundary',
-    ways: ['none', 'trace', 'old'],
+    ways: ['none', 'trace', 'old', 'narrow'],
   },
   {
     promise: 'filters: a filter that knows few calls sees those that were made',

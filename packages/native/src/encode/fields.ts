@@ -436,7 +436,8 @@ export function fieldsOf(
         (step.boots ? TraceFlag.Boots : 0) |
         (step.accelerator === 'none' ? 0 : TraceFlag.BySeccomp) |
         (step.accelerator === 'trace' ? TraceFlag.MustSeccomp : 0) |
-        (step.accelerator === 'inprocess' ? TraceFlag.InProcess | TraceFlag.MustInProcess : 0) |
+        (step.accelerator === undefined || step.accelerator === 'inprocess' ? TraceFlag.InProcess : 0) |
+        (step.accelerator === 'inprocess' ? TraceFlag.MustInProcess : 0) |
         (step.fakeLinks ? TraceFlag.FakeLinks : 0);
       return r;
     case 'rule':
