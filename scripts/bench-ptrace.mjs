@@ -131,7 +131,7 @@ for (const name of names) {
   const row = { name, seconds: median(samples.chroot), ratios: {}, targets: {} };
   for (const way of Object.keys(ways).filter((one) => one !== 'chroot')) {
     row.ratios[way] = median(samples[way].map((value, index) => value / samples.chroot[index]));
-    if (!proots.includes(way)) row.targets[way] = target[way] ?? target.best;
+    if (!proots.includes(way)) row.targets[way] = target[way === 'notify' ? 'trace' : way] ?? target.best;
   }
   // no worse than PRoot: what that does here says more than what it did elsewhere
   if (row.targets.none !== undefined && proots.length > 0) row.targets.none = Number(row.ratios[proots[0]].toFixed(2));

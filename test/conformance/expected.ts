@@ -29,6 +29,12 @@ const EXPECTED: readonly Difference[] = [
     ways: ['none', 'old'],
   },
   {
+    promise: 'escapes: a directory that another process makes a link in time does not show what is outside',
+    lines: /^ {2}seen: /,
+    why: 'the path is walked again after the engine has; the engine is no security boundary',
+    ways: ['none', 'trace', 'old', 'narrow'],
+  },
+  {
     promise: 'ids: a process becomes a user for good',
     lines: /^ {2}mknod\(/,
     why: 'both refuse it, the chroot because of the directory: what the rights of fake users do not forbid is the caller’s to do',

@@ -84,8 +84,8 @@ export function reference(home: string, old = false, width: Width = 'native'): W
   };
 }
 
-export type Accelerator = 'none' | 'trace' | 'inprocess';
-export const ACCELERATORS: readonly Accelerator[] = ['none', 'trace', 'inprocess'];
+export type Accelerator = 'none' | 'trace' | 'inprocess' | 'notify';
+export const ACCELERATORS: readonly Accelerator[] = ['none', 'trace', 'inprocess', 'notify'];
 
 /** Options of the command for this place. */
 function wordsOf(place: Place): string[] {

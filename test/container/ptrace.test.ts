@@ -229,6 +229,23 @@ it('a bad name of an accelerator is refused', () => {
   assert.match(stderr, /TSNSPAWN_PTRACE_ACCEL/);
 });
 
+it('inside of what has its calls served already notifications are refused by name, and all else runs', () => {
+  const { user, debian } = place();
+  const listens = join(user.home, 'listens');
+  execFileSync('gcc', ['-static', '-o', listens, 'test/support/listens.c']);
+  const run = (accelerator: string) =>
+    user.run([listens, ...user.command, '-qP', '--engine=ptrace', `-D${debian}`, 'echo', 'runs'], {
+      env: { TSNSPAWN_PTRACE_ACCEL: accelerator },
+    });
+  const refused = run('notify');
+  assert.equal([refused.status, refused.stdout], [1, '']);
+  assert.match(
+    refused.stderr,
+    /TSNSPAWN_PTRACE_ACCEL=notify: a container around this one already has its calls served/,
+  );
+  assert.equal([run('trace').stdout, run('').stdout], ['runs\n', 'runs\n']);
+});
+
 it('without user namespaces the engine is taken, and what is lost is told', () => {
   const { user, debian } = place();
   // in a user namespace in which no more can be made
@@ -251,7 +268,7 @@ it('without user namespaces a tree is made and boots, as npm start does it', () 
   assert.match(stdout, /booted with init as PID 1 and was up/);
 });
 
-for (const accelerator of ['none', 'trace']) {
+for (const accelerator of ['none', 'trace', 'notify']) {
   it(`a sysvinit guest boots, reboots and powers off: ${accelerator}`, async () => {
     const { user } = place();
     const tree = user.tree('sysvinit', `sysvinit-${accelerator}`);

@@ -15,7 +15,7 @@ import { host, loneUser, network, RUN, spec, stepsOf, tree, user, viewOf } from 
 
 const OPTIONS = { root: false, temporary: '/tmp' };
 
-function planOf(argv: readonly string[], options = OPTIONS): LaunchPlan {
+function planOf(argv: readonly string[], options: Parameters<typeof lowerPtrace>[3] = OPTIONS): LaunchPlan {
   return lowerPtrace(viewOf(argv, loneUser(), tree({ init: 'sysvinit' })), spec(...argv), RUN, options);
 }
 const planOfUser = (...argv: readonly string[]): LaunchPlan =>
@@ -31,6 +31,15 @@ test('nothing is mounted and no namespace is made', () => {
   assert.equal(
     inner.filter(({ op }) => mounting.includes(op)),
     [],
+  );
+});
+
+test('as root no other process carries calls out, which may be those of another user', () => {
+  const options = { ...OPTIONS, accelerator: 'notify' as const };
+  assert.is(stepsOf(planOf(['true'], options).host, 'trace')[0]?.accelerator, 'notify');
+  assert.throws(
+    () => planOf(['true'], { ...options, root: true }),
+    /TSNSPAWN_PTRACE_ACCEL=notify: .* may be other users/,
   );
 });
 

@@ -122,6 +122,7 @@ enum TraceFlag : uint64_t {
   kFakeLinks = 1 << 4,      // a hard link that is refused becomes a symbolic one
   kInProcess = 1 << 5,      // most calls are answered in the process, where that can be had
   kMustInProcess = 1 << 6,  // and it has to
+  kMustNotify = 1 << 7,     // the tracer carries many calls out while the process waits, and has to
 };
 
 /// kRule: what stands at a path of a traced guest.

@@ -2,6 +2,7 @@
 #include <linux/seccomp.h>
 
 #include "ptrace/accelerate/filter.hh"
+#include "ptrace/accelerate/listener.hh"
 #include "ptrace/accelerate/stub.hh"
 #include "ptrace/table.hh"
 #include "ptrace/tracer.hh"
@@ -35,15 +36,24 @@ long becomeTracee(const Plan& plan) {
   sys::prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (usesSeccomp(*step)) {
     static sock_filter filter[kMostInstructions];
-    auto size = static_cast<unsigned short>(makeFilter(step->a & wire::kFakeIds, step->a & wire::kBoots, filter));
+    const bool carries = step->a & wire::kMustNotify;
+    auto size =
+        static_cast<unsigned short>(makeFilter(step->a & wire::kFakeIds, step->a & wire::kBoots, carries, filter));
     sock_fprog program{size, filter};
     auto load = [&] {
-      return sys::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, reinterpret_cast<unsigned long>(&program));
+      return carries ? loadWithListener(program)
+                     : sys::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, reinterpret_cast<unsigned long>(&program));
     };
     long error = load();
     // Root that lacks CAP_SYS_ADMIN, as that of most containers: set-id programs have no effect then.
     if (error == -EACCES && (error = sys::prctl(PR_SET_NO_NEW_PRIVS, 1)) == 0) error = load();
     if (error < 0) return error;
+    if (carries) {
+      const auto listener = static_cast<int>(error);
+      error = sys::invoke(kStepCall, kListenerStep, listener);
+      sys::close(listener);
+      if (error < 0) return error;
+    }
   }
   // From the directory of the host that the monitor is in to one of the guest.
   return sys::chdir("/");

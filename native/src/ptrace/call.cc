@@ -1,5 +1,7 @@
 #include "ptrace/call.hh"
 
+#include "ptrace/accelerate/carrier.hh"
+
 namespace ptrace {
 
 uint64_t slotOf(Tracee& tracee, bool compat) {
@@ -106,11 +108,21 @@ uint64_t Call::put(const void* from, size_t n) {
 }
 
 long Call::replace(int n, const Place& place) {
+  if (carrier) {
+    carrier->take(n, place);
+    return 0;
+  }
   if (!place.changed) return 0;
   uint64_t at = put(place.host.c_str(), place.host.size() + 1);
   if (!at) return -EFAULT;
   setArgument(n, at);
   return 0;
+}
+
+long Call::hold(Place& place) { return carrier ? carrier->keep(place) : 0; }
+
+void Call::opens(int flags, uint32_t mode) {
+  if (carrier) carrier->opens(flags, mode);
 }
 
 }  // namespace ptrace

@@ -62,7 +62,10 @@ struct State {
   bool interrupts = false;    // PTRACE_SEIZE is there, and PTRACE_INTERRUPT (3.4)
   long kernelOptions = 0;     // with which every tracee is traced
   uint64_t tickets = 0;       // numbers files in the scratch directory
+  bool carries = false;       // the tracer carries out calls while the process waits
 };
+
+class Carrier;
 
 class Call {
  public:
@@ -71,6 +74,8 @@ class Call {
   State& state;
   Tracee& tracee;
   Registers& registers;
+  /// Where the tracer carries the call out itself (accelerate/carrier.hh); else null.
+  Carrier* carrier = nullptr;
 
   uint64_t argument(int n) const { return list ? list[n] : registers.argument(n); }
   int number(int n) const { return static_cast<int>(argument(n)); }
@@ -110,8 +115,13 @@ class Call {
   /// The path of procfs that leads to a descriptor of the tracee.
   Path descriptor(int fd) const;
 
-  /// Puts a path of the host in the place of an argument, unless the tracee has named it so already.
+  /// Puts a path of the host in the place of an argument, unless the tracee has named it so already; or says who carries it out what
+  /// it leads to.
   long replace(int n, const Place& place);
+  /// Who carries it out keeps hold of what stands at the place, which is called by another path of the host then. 0 or -errno.
+  long hold(Place& place);
+  /// What its path leads to is opened so.
+  void opens(int flags, uint32_t mode);
   /// Room of the tracee that is its own until the call has been made; 0 where there is none.
   uint64_t room(size_t n);
   uint64_t put(const void* from, size_t n);

@@ -12,7 +12,7 @@ namespace ptrace {
 /// Whether there is a handler for a call of a table, for this guest.
 bool Tracer::answers(const Row& row) const {
   return row.handler && (row.when != When::kFakeIds || state_.fakeIds) && (row.when != When::kBoot || state_.boots) &&
-         (row.when != When::kOld || state_.lacksLimits);
+         (row.when != When::kOld || state_.lacksLimits) && (row.when != When::kCarried || state_.carries);
 }
 
 /// Whether a call is one of those that the kernel answers as it is. Where the kernel can tell which one it is, with little (5.3).
@@ -67,7 +67,7 @@ void Tracer::enter(Tracee& tracee, bool told) {
       tracee.result = result.value;
     }
     setRegisters(tracee.tid, registers);
-    if (told && tracee.traced && tracee.traced->pace == Pace::kCalls) tracee.inCall = true;
+    if (told && callStops(tracee)) tracee.inCall = true;
     resume(tracee);
     // What the call was about: a tracee of this one's that may go on.
     if (Tracee* released = state_.guestTracers.released) {
@@ -84,7 +84,7 @@ void Tracer::enter(Tracee& tracee, bool told) {
     if (!stub || !takeStub(tracee, registers)) watched = true;
     setRegisters(tracee.tid, registers);
   }
-  tracee.inCall = !told || watched || (tracee.traced && tracee.traced->pace == Pace::kCalls);
+  tracee.inCall = !told || watched || callStops(tracee);
   resume(tracee);
 }
 
@@ -106,6 +106,7 @@ void Tracer::tellChanges(Tracee& tracee, const fakeroot::Identity& before) {
 
 /// At its end.
 void Tracer::leave(Tracee& tracee) {
+  if (passOwn(tracee)) return;
   tracee.inCall = false;
   if (tracee.waits || tracee.sleeps) wakeWaiting(state_, tracee, false);
   if (tracee.given) {
@@ -169,6 +170,11 @@ bool Tracer::takeStub(Tracee& tracee, Registers& registers) {
 bool Tracer::leaveStub(Tracee& tracee) {
   if (!tracee.inStub) return false;
   tracee.inStub = false;
+  if (tracee.inPage) {
+    tracee.inPage = tracee.inCall = false;
+    tracee.after = nullptr;
+    repay(tracee);
+  }
   Registers registers;
   if (!getRegisters(tracee.tid, registers)) return false;
   uint64_t ip = registers.ip(), stub = stubOf(tracee, registers);
@@ -183,7 +189,8 @@ bool Tracer::leaveStub(Tracee& tracee) {
 Answer Tracer::answer(Call& call, bool told) {
   const Registers& registers = call.registers;
   long number = registers.number();
-  if (number == kStepCall && call.tracee.runner) return Answer::give(carryOut(call));
+  if (number == kStepCall && call.tracee.runner)
+    return Answer::give(call.argument(0) == kListenerStep ? takeListener(call) : carryOut(call));
   // What a filter would say of that number is not what the guest's tracer has put there.
   if (number < 0) return told ? Answer::proceed() : Answer::give(registers.result());
   if (number & kForeignBit || number > kHighest) return Answer::give(-ENOSYS);

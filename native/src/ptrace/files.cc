@@ -45,7 +45,7 @@ long find(Call& call, int directory, uint64_t address, int flags, Target& target
     target.host.add("/").add(text);
     return 0;
   }
-  if (error < 0) return error;
+  if (error < 0 || (error = call.hold(place)) < 0) return error;
   target.host = place.host;
   target.rule = place.rule;
   return 0;

@@ -99,6 +99,7 @@ Answer openFile(Call& call, unsigned form) {
   if (error == -EBADF || error == -EXDEV || error == -ENOTDIR) return rewrite(call, at.directory, at.path, how);
   if (error < 0) return Answer::give(error);
   if (place.missing && flags & O_CREAT && place.rule->readOnly) return Answer::give(-EROFS);
+  call.opens(flags, static_cast<uint32_t>(call.argument(creat ? 1 : at.path + 2)));
   if (flags & O_PATH && place.process == 0 && place.rule->proc == false) {
     if ((error = call.replace(at.path, place)) < 0) return Answer::give(error);
     return Answer::proceed();
@@ -174,7 +175,7 @@ Answer access(Call& call, unsigned form) {
   long error = call.resolveAt(at.directory, call.argument(at.path), how | kMagic, place);
   if (error == -EBADF || error == -EXDEV || error == -ENOTDIR)
     return rewrite(call, at.directory, at.path, how | kMagic);
-  if (error < 0) return Answer::give(error);
+  if (error < 0 || (error = call.hold(place)) < 0) return Answer::give(error);
   if (mode & ~7) return Answer::give(-EINVAL);
   if (mode & kWrite && place.rule->readOnly && !place.missing) return Answer::give(-EROFS);
   if (how & kNoFollow) {
@@ -203,7 +204,7 @@ Answer readLink(Call& call, unsigned form) {
   if (form == kAt && isEmpty(call, call.argument(at.path))) return Answer::proceed();
   long error = call.resolveAt(at.directory, call.argument(at.path), kNoFollow, place);
   if (error == -EBADF || error == -EXDEV || error == -ENOTDIR) return rewrite(call, at.directory, at.path, kNoFollow);
-  if (error < 0) return Answer::give(error);
+  if (error < 0 || (error = call.hold(place)) < 0) return Answer::give(error);
   char text[4096];
   long size = readLinkOf(call, place, text, sizeof text);
   if (size < 0) return Answer::give(size);

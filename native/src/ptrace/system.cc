@@ -46,6 +46,12 @@ Answer nameSystem(Call& call, unsigned form) {
   return Answer::give(call.write(call.argument(0), &names, size) ? 0 : -EFAULT);
 }
 
+/// umask(2): the tracer makes files, too.
+Answer setMask(Call& call, unsigned) {
+  call.tracee.root->mask = static_cast<uint32_t>(call.argument(0)) & 0777;
+  return Answer::proceed();
+}
+
 /// sethostname(2), and with `form` setdomainname(2).
 Answer setName(Call& call, unsigned form) {
   char text[65];

@@ -18,6 +18,8 @@ constexpr Table make() {
 #if defined(__x86_64__)
 #define CALL_WHEN(name, ...) table.rows[__NR_##name] = {__VA_ARGS__};
 #define CALL(name, handler, form) CALL_WHEN(name, handler, form, When::kAlways, 0, 0)
+#define CALL_STOP(name, handler, form) CALL(name, handler, form)
+#define CALL_CARRIED(name, handler, form) CALL_WHEN(name, handler, form, When::kCarried, 0, 0)
 #define CALL_FAKE(name, handler, form) CALL_WHEN(name, handler, form, When::kFakeIds, 0, 0)
 #define CALL_BOOT(name, handler, form) CALL_WHEN(name, handler, form, When::kBoot, 0, 0)
 #define CALL_OLD(name, handler, form) CALL_WHEN(name, handler, form, When::kOld, 0, 0)

@@ -46,6 +46,7 @@ enum class When : unsigned char {
   kAlways,
   kFakeIds,  // where the guest's users are not the kernel's
   kBoot,     // where the payload is an init
+  kCarried,  // where the tracer carries out calls
   kOld,      // never: a kernel that lacks the call has no filters either
   kBits,     // where an argument has one of these bits
   kValue,    // where an argument has this value
@@ -57,6 +58,7 @@ struct Row {
   When when;
   uint8_t argument;
   uint32_t value;
+  bool stops = false;  // the process has to stand still for it in any case
 };
 
 constexpr unsigned kMostCalls = 512;
@@ -71,6 +73,8 @@ extern const unsigned kHighest;
 
 /// The private call by which the runner has the tracer carry out a step before the payload is executed.
 constexpr long kStepCall = 0x3fe;
+/// In the place of a step: the second argument is the listener of the filter.
+constexpr uint64_t kListenerStep = ~0ull;
 
 // paths.cc
 /// Puts the host's path in the place of the argument `n`, whose directory the call does not look at any more then.
@@ -136,6 +140,7 @@ Answer deny(Call&, unsigned);
 Answer pretend(Call&, unsigned);
 Answer nameSystem(Call&, unsigned);
 Answer setName(Call&, unsigned);
+Answer setMask(Call&, unsigned);
 Answer restart(Call&, unsigned);
 // sockets.cc
 Answer useAddress(Call&, unsigned);

@@ -130,7 +130,9 @@ bool Tracees::inherit(Tracee& child, const Tracee& maker, uint64_t flags) {
     child.root->users++;
     return true;
   }
-  return reroot(child, maker.root->path.c_str());
+  if (!reroot(child, maker.root->path.c_str())) return false;
+  child.root->mask = maker.root->mask;
+  return true;
 }
 
 bool Tracees::renew(Tracee& tracee) {
@@ -155,6 +157,7 @@ bool Tracees::renew(Tracee& tracee) {
 bool Tracees::reroot(Tracee& tracee, const char* path) {
   Root* root = tracee.root && tracee.root->users == 1 ? tracee.root : take(roots_, rootTop_);
   if (!root) return false;
+  if (tracee.root) root->mask = tracee.root->mask;
   if (root != tracee.root) release(tracee.root);
   root->users = 1;
   root->path = Path(path);

@@ -41,7 +41,8 @@ struct Memory {
 /// What CLONE_FS shares. The working directory is the kernel's.
 struct Root {
   uint32_t users;
-  Path path;  // a canonical path of the guest
+  Path path;      // a canonical path of the guest
+  uint32_t mask;  // umask(2), where the tracer carries out calls
 };
 
 /// What a mode was before a fake root borrowed the right to go on.
@@ -62,7 +63,9 @@ struct Tracee {
   bool inCall;       // the next stop of a call is at its end
   bool changed;      // registers have been changed for the call
   bool inStub;
-  bool given;  // the call is made in name only: its result is `result`
+  bool handedOver;  // stops to make a call itself that the tracer was to carry out
+  bool inPage;      // makes it there; the next stop is at its start as long as it is inStub
+  bool given;       // the call is made in name only: its result is `result`
   bool dumpable, noNewPrivileges, filtered;
   bool bound;      // it has been bound to one processor, as what it makes may be then: pair.hh
   bool byEngine;   // the call is one of the engine's own code

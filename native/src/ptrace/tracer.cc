@@ -105,6 +105,7 @@ long Tracer::begin(Context& context, const wire::Step& step) {
   if (step.a & wire::kMustSeccomp && !state_.traces) return -ENOSYS;
   state_.inProcess = state_.traces && step.a & wire::kInProcess && canAnswerInProcess();
   if (step.a & wire::kMustInProcess && !state_.inProcess) return -ENOSYS;
+  if (long error = step.a & wire::kMustNotify ? tryListener() : 0; error < 0) return error;
   state_.scratch = Path(scratch);
   state_.hostname = sys::Text<65>(host);
   state_.release = sys::Text<65>(release);
@@ -148,6 +149,8 @@ long Tracer::begin(Context& context, const wire::Step& step) {
   if (!first || !state_.tracees.renew(*first) || !state_.tracees.reroot(*first, "/")) return -ENOMEM;
   first->known = true;
   first->runner = true;
+  first->root->mask = static_cast<uint32_t>(sys::invoke(__NR_umask, 022));
+  sys::invoke(__NR_umask, first->root->mask);
   // It maps it itself.
   first->memory->mapped = true;
   if (!state_.fakeIds) {
@@ -270,6 +273,7 @@ void Tracer::onStop(Tracee& tracee, int signal, int event) {
       return resume(tracee);
     }
     case PTRACE_EVENT_STOP: {
+      if (tracee.handedOver) takeOver(tracee);
       bool group = stops(signal) && seized_;
       if (tracee.fresh && !group) return firstRun(tracee);
       if (tracee.loading) return group ? listen(tracee) : go(tracee, PTRACE_CONT, 0);
@@ -283,8 +287,8 @@ void Tracer::onStop(Tracee& tracee, int signal, int event) {
       break;
   }
   if (signal == kCallStop) {
-    if (tracee.inCall) return leave(tracee);
-    if (!passPage(tracee) && !holdAtCall(tracee)) enter(tracee, false);
+    if (tracee.inCall || (state_.carries && endsCall(tracee))) return leave(tracee);
+    if (!passOwn(tracee) && !passPage(tracee) && !holdAtCall(tracee)) enter(tracee, false);
     return;
   }
   onSignal(tracee, signal);
@@ -374,7 +378,7 @@ void Tracer::onExec(Tracee*& tracee) {
   Loading* loading = tracee->loading;
   Registers registers;
   tracee->after = nullptr;
-  tracee->changed = tracee->inStub = tracee->inCall = tracee->given = false;
+  tracee->changed = tracee->inStub = tracee->inPage = tracee->inCall = tracee->given = false;
   tracee->waits = false;
   tracee->sleeps = 0;
   tracee->runner = false;
@@ -448,11 +452,24 @@ bool Tracer::isShielded(const Tracee& tracee, int signal) {
   return sent && info.process != state_.view.numberOf(tracee.process) && !handles(tracee.process, signal);
 }
 
+/// At a stop of a call, for which it has perhaps been stopped only since that began.
+bool Tracer::endsCall(const Tracee& tracee) {
+  unsigned long which = 0;
+  return request(PTRACE_GETEVENTMSG, tracee.tid, 0, &which) == 0 && which == kLeaves;
+}
+
+/// Whether the filter tells of its calls. What the tracer carries out nobody else would see: the calls of who is traced all stop.
+bool Tracer::isTold(const Tracee& tracee) const { return state_.traces && !(state_.carries && tracee.traced); }
+
+/// Whether it stops at the two ends of every call.
+bool Tracer::callStops(const Tracee& tracee) const {
+  return !isTold(tracee) || (tracee.traced && tracee.traced->pace == Pace::kCalls);
+}
+
 void Tracer::resume(Tracee& tracee, int signal) {
   const Traced* traced = tracee.traced;
   if (traced && traced->pace == Pace::kSteps && !tracee.inCall) return step(tracee, signal);
-  bool callStops = !state_.traces || tracee.inCall || (traced && traced->pace == Pace::kCalls);
-  go(tracee, callStops ? PTRACE_SYSCALL : PTRACE_CONT, signal);
+  go(tracee, tracee.inCall || callStops(tracee) ? PTRACE_SYSCALL : PTRACE_CONT, signal);
   // Any stop is one for the kernel, also those that nobody hears of but us.
   if (traced && traced->interrupted) request(PTRACE_INTERRUPT, tracee.tid, 0, 0);
 }

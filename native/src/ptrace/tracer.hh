@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plan/plan.hh"
+#include "ptrace/accelerate/listener.hh"
 #include "ptrace/call.hh"
 
 struct Context;
@@ -28,7 +29,7 @@ class Tracer {
   bool serve(Other other) {
     for (;;) {
       int status;
-      long tid = sys::wait(-1, &status, kWaitAll);
+      long tid = next(&status);
       if (tid == -EINTR) continue;
       if (tid < 0) return false;
       if (other(tid)) return state_.tracees.count() > 0;
@@ -68,6 +69,9 @@ class Tracer {
   void go(Tracee& tracee, int request, int signal);
   void listen(Tracee& tracee);
   void step(Tracee& tracee, int signal);
+  static bool endsCall(const Tracee& tracee);
+  bool isTold(const Tracee& tracee) const;
+  bool callStops(const Tracee& tracee) const;
   bool isShielded(const Tracee& tracee, int signal);
 
   // debug/stops.cc
@@ -86,9 +90,19 @@ class Tracer {
   void freeTracees(int process);
 
   Answer answer(Call& call, bool told);
+
+  // accelerate/notify.cc
+  long next(int* status);
+  long takeListener(Call& call);
+  void serveNotice();
+  void handOver(Tracee& tracee, uint64_t id);
+  void takeOver(Tracee& tracee);
+  bool passOwn(Tracee& tracee);
   long carryOut(Call& call);
 
   State state_;
+  Listener listener_;
+  bool mayWait_ = true;  // a child may have stopped or ended
   Ended ended_;
   bool seized_ = true;      // PTRACE_SEIZE is there (3.4)
   bool tellsCalls_ = true;  // PTRACE_GET_SYSCALL_INFO is there (5.3)

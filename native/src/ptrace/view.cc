@@ -143,7 +143,8 @@ long View::resolve(const Asker& who, const Base& base, const char* text, unsigne
   if (absolute && base.beneath) return -EXDEV;
   if (!*text) return -ENOENT;
   if (strlen(text) > 4095) return -ENAMETOOLONG;
-  place.missing = place.slash = false;
+  place.missing = place.slash = place.dot = false;
+  place.follows = !(how & kNoFollow);
   place.process = 0;
   place.changed = false;
   place.guest = absolute || base.inRoot ? Path(root) : *base.guest;
@@ -174,6 +175,7 @@ long View::resolve(const Asker& who, const Base& base, const char* text, unsigne
     while (*next == '/') next++;
     bool last = !*next;
     place.slash = last && *end == '/';
+    place.dot = last && is(p, size, ".");
     if (place.missing) return -ENOENT;
     if (size > 255) return -ENAMETOOLONG;
     if (is(p, size, ".")) {

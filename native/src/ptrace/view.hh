@@ -34,6 +34,8 @@ struct Place {
   const Rule* rule = nullptr;
   bool missing = false;  // the last component is not there
   bool slash = false;    // it ended in one: a directory is meant
+  bool dot = false;      // it ended in one: the name is none
+  bool follows = true;   // it is what a link at the end leads to
   bool changed = false;  // it is another path than the one that was given
   /// Below /proc/PID of the guest: the process, and what is behind it
   int process = 0;

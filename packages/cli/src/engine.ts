@@ -43,8 +43,10 @@ function hasUsers({ euid, capabilities, rootless }: HostFacts): boolean {
 
 function acceleratorFrom({ TSNSPAWN_PTRACE_ACCEL: name }: HostFacts['env']): Accelerator | undefined {
   if (name === undefined || name === '') return undefined;
-  if (name === 'none' || name === 'trace' || name === 'inprocess') return name;
-  throw new UsageError(`bad value '${name}' for the variable TSNSPAWN_PTRACE_ACCEL: not none, trace or inprocess`);
+  if (name === 'none' || name === 'trace' || name === 'inprocess' || name === 'notify') return name;
+  throw new UsageError(
+    `bad value '${name}' for the variable TSNSPAWN_PTRACE_ACCEL: not none, trace, inprocess or notify`,
+  );
 }
 
 /** How a launch goes on that has failed before anything was started. */

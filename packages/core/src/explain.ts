@@ -372,6 +372,13 @@ export function hintFor(step: FailedStep, errno: string, about?: string): string
     case 'mapOwners':
       if (denied) return inAnotherContainer('mounts');
       return errno === 'EINVAL' ? 'its file system, or this kernel, cannot show other owners than it has' : undefined;
+    case 'trace':
+      if (step.accelerator !== 'notify') return undefined;
+      if (errno === 'EBUSY')
+        return 'TSNSPAWN_PTRACE_ACCEL=notify: a container around this one already has its calls served by somebody';
+      return errno === 'EINVAL' || errno === 'ENOSYS'
+        ? 'TSNSPAWN_PTRACE_ACCEL=notify needs Linux 5.19 on x86-64'
+        : undefined;
     case 'fakeRoot':
       if (errno === 'EBUSY') return 'a container around this one already has its calls served by somebody';
       return errno === 'EINVAL' || errno === 'ENOSYS' ? 'the kernel needs CONFIG_SECCOMP_FILTER' : undefined;

@@ -352,7 +352,7 @@ export type Step =
       readonly fakeLinks?: boolean;
       readonly fakeIds: boolean;
       readonly boots: boolean;
-      readonly accelerator?: 'none' | 'trace' | 'inprocess';
+      readonly accelerator?: 'none' | 'trace' | 'inprocess' | 'notify';
     }
   /** What stands at the path `target` of a guest that is traced, which is made where it is missing. `mode`: of a fresh directory. */
   | {

@@ -1,13 +1,16 @@
 // What must not lead out of the tree, whatever is tried. $SECRET is a directory of the host that everybody may write to; the harness
 // looks afterwards whether anybody has.
+#include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
@@ -419,6 +422,28 @@ CASE("a directory that another thread makes a link in time does not lead out") {
   stop = 1;
   pthread_join(thread, NULL);
   VALUE(reached);
+}
+CASE("a directory that another process makes a link in time does not show what is outside") {
+  mkdir("way", 0755), put("way/file", "the tree's\n");
+  symlink(secretDir, "other");
+  root = open(".", O_PATH);
+  stop = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    // Who has a filter makes all calls by itself, whatever is done for others at the same time.
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {1, &allow};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+    exchanges(NULL);
+  }
+  int seen = 0;
+  for (int i = 0; i < 5000; i++) {
+    struct stat info;
+    seen += stat("way/file", &info) == 0 && info.st_size == (off_t)strlen(SECRET_TEXT);
+    seen += access("way/program", F_OK) == 0;
+  }
+  kill(child, SIGKILL), waitpid(child, NULL, 0);
+  VALUE(seen);
 }
 
 static void* moves(void* nothing) {

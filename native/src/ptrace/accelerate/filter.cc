@@ -12,7 +12,8 @@ constexpr unsigned kTrace = SECCOMP_RET_TRACE | kOurs;
 
 class Program {
  public:
-  Program(sock_filter* to, bool fakeIds, bool boots) : to_(to), fakeIds_(fakeIds), boots_(boots) {}
+  Program(sock_filter* to, bool fakeIds, bool boots, bool carries)
+      : to_(to), fakeIds_(fakeIds), boots_(boots), carries_(carries) {}
 
   unsigned write() {
     load(offsetof(seccomp_data, arch));
@@ -47,16 +48,18 @@ class Program {
     answer(SECCOMP_RET_ERRNO | ENOSYS);
   }
 
-  enum class Class { kAllow, kRefuse, kDeny, kTell, kAsk };
+  enum class Class { kAllow, kRefuse, kDeny, kTell, kNotify, kAsk };
 
   Class classOf(unsigned number) const {
     const Row& row = table_->rows[number];
     if (!row.handler || row.when == When::kOld || (row.when == When::kFakeIds && !fakeIds_) ||
-        (row.when == When::kBoot && !boots_))
+        (row.when == When::kBoot && !boots_) || (row.when == When::kCarried && !carries_))
       return Class::kAllow;
     if (row.handler == refuse) return Class::kRefuse;
     if (row.handler == deny) return Class::kDeny;
-    return row.when == When::kBits || row.when == When::kValue ? Class::kAsk : Class::kTell;
+    if (row.when == When::kBits || row.when == When::kValue) return Class::kAsk;
+    // What programs of 32 bits have in memory is not what the tracer would give the kernel.
+    return carries_ && table_ == &kTable && !row.stops ? Class::kNotify : Class::kTell;
   }
 
   /// The numbers from `low` to `high`: what holds for all of them, or a half of them first.
@@ -83,7 +86,9 @@ class Program {
       case Class::kDeny:
         return answer(SECCOMP_RET_ERRNO | EPERM);
       case Class::kTell:
-        return tell();
+        return tell(kTrace);
+      case Class::kNotify:
+        return tell(SECCOMP_RET_USER_NOTIF);
       case Class::kAsk:
         break;
     }
@@ -99,18 +104,18 @@ class Program {
       jump(BPF_JSET, row.value, 1, 0);
     }
     answer(SECCOMP_RET_ALLOW);
-    tell();
+    tell(kTrace);
   }
 
   /// Unless it is the stub that makes the call: the tracer has seen it already.
-  void tell() {
+  void tell(uint32_t how) {
     load(offsetof(seccomp_data, instruction_pointer) + 4);
     jump(BPF_JEQ, static_cast<uint32_t>(code_ >> 32), 0, 4);
     load(offsetof(seccomp_data, instruction_pointer));
     to_[size_++] = BPF_STMT(BPF_ALU | BPF_AND | BPF_K, static_cast<uint32_t>(~(codeSize_ - 1)));
     jump(BPF_JEQ, static_cast<uint32_t>(code_), 0, 1);
     answer(SECCOMP_RET_ALLOW);
-    answer(kTrace);
+    answer(how);
   }
 
   void load(unsigned at) { to_[size_++] = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at); }
@@ -122,14 +127,14 @@ class Program {
   sock_filter* to_;
   const Table* table_ = &kTable;
   uint64_t code_ = kRegion, codeSize_ = kCodeSize;
-  bool fakeIds_, boots_;
+  bool fakeIds_, boots_, carries_;
   unsigned size_ = 0;
 };
 
 }  // namespace
 
-unsigned makeFilter(bool fakeIds, bool boots, sock_filter (&to)[kMostInstructions]) {
-  return Program(to, fakeIds, boots).write();
+unsigned makeFilter(bool fakeIds, bool boots, bool carries, sock_filter (&to)[kMostInstructions]) {
+  return Program(to, fakeIds, boots, carries).write();
 }
 
 }  // namespace ptrace

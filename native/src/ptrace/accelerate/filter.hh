@@ -14,7 +14,7 @@ constexpr unsigned kOurs = 0x7473;
 /// The same of the filter that stands for the strict mode: the process has made a call that it must not.
 constexpr unsigned kStrict = 0x7474;
 
-/// Writes the filter; returns the number of its instructions.
-unsigned makeFilter(bool fakeIds, bool boots, sock_filter (&to)[kMostInstructions]);
+/// Writes the filter; returns the number of its instructions. `carries`: what needs no stop goes to a listener.
+unsigned makeFilter(bool fakeIds, bool boots, bool carries, sock_filter (&to)[kMostInstructions]);
 
 }  // namespace ptrace

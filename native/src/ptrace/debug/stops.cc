@@ -194,7 +194,7 @@ void Tracer::release(Tracee& tracee) {
     case Point::kTrap:
       return traced.listens ? listen(tracee) : resume(tracee);
     case Point::kEvent:
-      if (traced.pace == Pace::kCalls) tracee.inCall = true;
+      if (callStops(tracee)) tracee.inCall = true;
       return resume(tracee);
     case Point::kSignal:
       return resume(tracee, isShielded(tracee, traced.signal) ? 0 : traced.signal);
@@ -205,7 +205,7 @@ void Tracer::release(Tracee& tracee) {
 
 /// One instruction.
 void Tracer::step(Tracee& tracee, int signal) {
-  bool call = !state_.traces && (!signal || !handles(tracee.process, signal)) && isAtCall(tracee);
+  bool call = !isTold(tracee) && (!signal || !handles(tracee.process, signal)) && isAtCall(tracee);
   go(tracee, call ? PTRACE_SYSCALL : PTRACE_SINGLESTEP, signal);
 }
 

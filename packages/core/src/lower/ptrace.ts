@@ -1,6 +1,7 @@
 // lower(): view → plan for the ptrace engine. There is nothing to mount: what stands at a path of the guest is a rule of the tracer,
 // and what has to be made there the guest's first process makes itself, through these rules.
 
+import { UnsupportedError } from '../errors';
 import { isUnder } from '../paths';
 import type { LaunchPlan, Stands, Step } from '../plan';
 import type { ContainerSpec } from '../spec';
@@ -12,7 +13,7 @@ import { lowerLimits, lowerMonitor, lowerTail } from './tail';
 import { cannot, requireNothingInside, requireTraceable } from './traceable';
 
 /** Which of the ways to hear of a call is taken; without it the fastest that there is. */
-export type Accelerator = 'none' | 'trace' | 'inprocess';
+export type Accelerator = 'none' | 'trace' | 'inprocess' | 'notify';
 
 export interface TraceOptions {
   /** the caller is root: the guest's users are those of the kernel */
@@ -45,6 +46,11 @@ export function lowerPtrace(
   options: TraceOptions,
 ): LaunchPlan {
   requireTraceable(spec);
+  if (options.accelerator === 'notify' && options.root)
+    throw new UnsupportedError(
+      'TSNSPAWN_PTRACE_ACCEL=notify: the tracer carries calls out as root, and processes of root may be other users',
+      { hint: 'TSNSPAWN_PTRACE_ACCEL=inprocess' },
+    );
   const uuid = dashed(view.uuid ?? run.uuid);
   // short: names of sockets are no longer than 107 characters
   const scratch = `${options.temporary}/.tsn-${run.pid}`;

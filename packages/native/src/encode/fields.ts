@@ -141,6 +141,7 @@ enum TraceFlag {
   FakeLinks = 1 << 4,
   InProcess = 1 << 5,
   MustInProcess = 1 << 6,
+  MustNotify = 1 << 7,
 }
 
 const PERSONALITIES = { 'x86-64': 0, x86: 8 } as const;
@@ -434,6 +435,7 @@ export function fieldsOf(
       r.a =
         (step.fakeIds ? TraceFlag.FakeIds : 0) |
         (step.boots ? TraceFlag.Boots : 0) |
+        (step.accelerator === 'notify' ? TraceFlag.MustSeccomp | TraceFlag.MustNotify : 0) |
         (step.accelerator === 'none' ? 0 : TraceFlag.BySeccomp) |
         (step.accelerator === 'trace' ? TraceFlag.MustSeccomp : 0) |
         (step.accelerator === undefined || step.accelerator === 'inprocess' ? TraceFlag.InProcess : 0) |
