@@ -286,6 +286,8 @@ void Tracer::onStop(Tracee& tracee, int signal, int event) {
     default:
       break;
   }
+  // Without PTRACE_SEIZE (3.4) a new process begins with a signal that is the tracer's: to the guest it would be a stop.
+  if (tracee.fresh && !seized_ && signal == SIGSTOP) return firstRun(tracee);
   if (signal == kCallStop) {
     if (tracee.inCall || (state_.carries && endsCall(tracee))) return leave(tracee);
     if (!passOwn(tracee) && !passPage(tracee) && !holdAtCall(tracee)) enter(tracee, false);
