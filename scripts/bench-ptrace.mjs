@@ -1,7 +1,7 @@
 // What the ptrace engine costs programs: their processor time with that of the tracer, as a ratio to the same in a chroot of the same
 // tree, beside PRoot where it is installed. What each way needs to start /bin/true is taken off: that is for scripts/bench.
 //   The sum is of all processes of a way: rusage of the children that bash(1) waited for.
-// usage: scripts/bench-ptrace [--tree=DIR] [--only=find,stat,git,tar,exec,gcc,getppid] [--accel=inprocess,trace,none] [--pairs=3] [--json] [--check]
+// usage: scripts/bench-ptrace [--tree=DIR] [--only=find,stat,git,tar,exec,gcc,getppid] [--accel=inprocess,trace,none,notify] [--pairs=3] [--json] [--check]
 //   --tree    a Debian; with git and gcc in it they are measured too: tsnspawn bootstrap --include=git,gcc,libc6-dev bookworm DIR
 //   --check   exit status 1 when a target is missed
 //   --proot=PATH,PATH   other programs to compare with than the one that is installed: what the first one needs is the most for `none`
@@ -100,6 +100,10 @@ function timeOf(way, words) {
 
 /** What the work is done on, made in a chroot. */
 function prepare() {
+  // a tree has no devices of its own: what is written to /dev/null in the chroot would make a file of root's there
+  const devices = 'cd "$1/dev" && rm -f null urandom && mknod -m 666 null c 1 3 && mknod -m 666 urandom c 1 9';
+  const made = spawnSync('sh', ['-c', devices, 'sh', user.tree], { encoding: 'utf8' });
+  if (made.status !== 0) fail(`cannot make devices in the tree: ${made.stderr}`);
   const bench = join(user.tree, 'srv/bench');
   mkdirSync(join(bench, 'out'), { recursive: true });
   const functions = Array.from({ length: 300 }, (_, i) => `int f${i}(int a) { return printf("%d", a * ${i}); }`);

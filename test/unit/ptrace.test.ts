@@ -79,6 +79,12 @@ test('owners are remembered beside the tree, as for every user with one id', () 
   assert.is(stepsOf(planOf(['true'], { ...OPTIONS, root: true }).host, 'trace')[0]?.fakeIds, false);
 });
 
+test('the directory for what is not in the tree is not that of an earlier run with the same number', () => {
+  const scratch = (run: typeof RUN) =>
+    stepsOf(lowerPtrace(viewOf(['true'], loneUser(), tree()), spec('true'), run, OPTIONS).host, 'trace')[0]?.scratch;
+  assert.is.not(scratch(RUN), scratch({ ...RUN, uuid: '8c2e9bd0-33f1-4b0c-9d52-0a7e6d1f4c3b' }));
+});
+
 test('an init believes that it is PID 1', () => {
   assert.is(stepsOf(planOf(['--boot']).host, 'trace')[0]?.boots, true);
 });

@@ -1,29 +1,12 @@
 // The guest's own tracers: debuggers and their like.
 #include <elf.h>
-#include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 
-#include "case.h"
+#include "traced.h"
 
 static volatile long watched = 1;
 
-static pid_t traced(void (*function)(void)) {
-  fflush(stdout);
-  pid_t child = fork();
-  if (child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0) SAY("PTRACE_TRACEME", "%s", nameOf(errno)), _exit(99);
-    raise(SIGSTOP);
-    function();
-    _exit(0);
-  }
-  return child;
-}
-static int waited(pid_t child) {
-  int status = -1;
-  waitpid(child, &status, __WALL);
-  return status;
-}
 static void asks(void) {
   struct stat info;
   syscall(SYS_stat, "/conformance/mark", &info);

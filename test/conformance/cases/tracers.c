@@ -2,11 +2,10 @@
 #include <elf.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 
-#include "case.h"
+#include "traced.h"
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128
@@ -22,22 +21,6 @@ struct CallInfo {
 static volatile long watched = 1;
 static const char* const path = "/conformance/mark";
 
-static pid_t traced(void (*function)(void)) {
-  fflush(stdout);
-  pid_t child = fork();
-  if (child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0) _exit(99);
-    raise(SIGSTOP);
-    function();
-    _exit(0);
-  }
-  return child;
-}
-static int waited(pid_t child) {
-  int status = -1;
-  if (waitpid(child, &status, __WALL) < 0) SAY("wait", "%s", nameOf(errno));
-  return status;
-}
 /// A stop with its event, or an end.
 static void sayStop(const char* what, int status) {
   if (WIFSTOPPED(status)) SAY(what, "stop %d event %d", WSTOPSIG(status) & 0x7f, status >> 16);

@@ -52,8 +52,9 @@ export function lowerPtrace(
       { hint: 'TSNSPAWN_PTRACE_ACCEL=inprocess' },
     );
   const uuid = dashed(view.uuid ?? run.uuid);
-  // short: names of sockets are no longer than 107 characters
-  const scratch = `${options.temporary}/.tsn-${run.pid}`;
+  // short: names of sockets are no longer than 107 characters. Not the pid: of another user's run with that one, which was killed with
+  // its monitor, the directory may still be there
+  const scratch = `${options.temporary}/.tsn-${run.uuid.replaceAll('-', '').slice(0, 12)}`;
   const tree = treeOf(view);
   if (tree === '/') requireNothingInside(spec);
   const boots = view.payload.kind === 'boot';
