@@ -1,7 +1,10 @@
 // Many processes at once under the ptrace engine, and what happens when one of them, or of those that stand behind them, is killed:
 // nothing hangs, nobody of the guest is left, and nobody reaches the host meanwhile.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ACCELERATORS, type EngineWay, engine, makePrograms } from '../conformance';
@@ -53,7 +56,14 @@ function rolesOf(uid: number) {
 }
 
 async function main(): Promise<void> {
-  if (missing === undefined) await makePrograms();
+  const directory = mkdtempSync(join(tmpdir(), 'newborn-'));
+  test.after(() => rmSync(directory, { recursive: true }));
+  const newborn = join(directory, 'newborn');
+  if (missing === undefined) {
+    await makePrograms();
+    execFileSync('gcc', ['-O1', '-static', '-o', newborn, 'test/support/newborn.c']);
+    chmodSync(directory, 0o755);
+  }
   for (const accelerator of ACCELERATORS) {
     let known: EngineWay | undefined;
     const way = (): EngineWay => {
@@ -95,6 +105,15 @@ async function main(): Promise<void> {
         } catch {} // it has ended by itself
       }
       await running.until(/(\d+) right/);
+      assert.is((await running.exited).status, 0);
+      assert.equal(processesOf(way().uid), []);
+    });
+
+    it(`${accelerator}: a process that is killed before its maker can tell of it is not waited for`, async () => {
+      const running = start(way(), 'births', '60', '3');
+      await running.until(/born/);
+      // as this user, who can hit nobody else
+      execFileSync('setpriv', [`--reuid=${way().uid}`, '--clear-groups', newborn, '3']);
       assert.is((await running.exited).status, 0);
       assert.equal(processesOf(way().uid), []);
     });

@@ -31,6 +31,14 @@ bool sleeps(int tid) {
 
 }  // namespace
 
+/// Whether a new process has ended before its maker told of it, which may be long before: of the youngest the kernel tells first.
+/// Its end has been told of then, or is of no interest, and nothing more would be heard of it.
+bool Tracer::hasEnded(int tid) {
+  char state;
+  uint32_t parent;
+  return !readState(tid, state, parent) || state == 'Z' || state == 'X';
+}
+
 /// A process that is killed while it makes another one does not tell of that, which would wait here for ever: nobody has heard of it,
 /// and it ends. Its parent is the reaper then, who sleeps; one that had made it itself would be about to tell.
 void Tracer::endLost() {

@@ -303,6 +303,7 @@ int Tracer::onMade(Tracee& maker, int event) {
   if (request(PTRACE_GETEVENTMSG, maker.tid, 0, &number) < 0 || !getRegisters(maker.tid, registers)) return 0;
   auto tid = static_cast<int>(number);
   Tracee* child = state_.tracees.find(tid);
+  if (!child && hasEnded(tid)) return 0;
   if (!child) child = state_.tracees.add(tid);
   if (!child) {
     sys::kill(tid, SIGKILL);

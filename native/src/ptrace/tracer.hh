@@ -52,6 +52,7 @@ class Tracer {
   void handle(int tid, int status);
   void onGone(int tid, int status);
   void endLost();
+  static bool hasEnded(int tid);
   void onStop(Tracee& tracee, int signal, int event);
   int onMade(Tracee& maker, int event);
   void onExec(Tracee*& tracee);

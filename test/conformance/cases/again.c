@@ -190,6 +190,18 @@ int again(int argc, char** argv) {
     HOLDS(arguments[argc + 1] == NULL);
   } else if (strcmp(what, "pause") == 0) {
     for (;;) pause();
+  } else if (strcmp(what, "births") == 0) {
+    // so many processes make others without end, for so many seconds
+    for (int i = 0; i < atoi(argv[1]); i++)
+      if (fork() == 0)
+        for (;;) {
+          for (int j = 0; j < 4; j++)
+            if (fork() == 0) _exit(0);
+          while (wait(NULL) > 0);
+        }
+    puts("born"), fflush(stdout);
+    sleep(atoi(argv[2]));
+    kill(-1, SIGKILL);
   } else if (strcmp(what, "strain") == 0) {
     int count = atoi(argv[1]), right = 0;
     for (int i = 0; i < count; i++)
