@@ -53,7 +53,7 @@ Answer mapSlots(Call& call) {
   return Answer::proceed();
 }
 
-bool writeCompatCode(int tid) {
+bool writeCompatCode(ForcedMemory& to) {
   static unsigned char code[kCompatCodeSize];
   memcpy(code, tsnspawn_compat_start, static_cast<size_t>(tsnspawn_compat_end - tsnspawn_compat_start));
   // int $0x80; pop %ebx, %ecx, %edx, %esi, %edi, %ebp, %esp; jmp *(the record's ip): no register is lost
@@ -64,7 +64,7 @@ bool writeCompatCode(int tid) {
     memcpy(stub, kCode, sizeof kCode);
     memcpy(stub + sizeof kCode, &from, sizeof from);
   }
-  return forceMemory(tid, kCompatRegion, code, sizeof code);
+  return to.write(kCompatRegion, code, sizeof code);
 }
 
 // The loader of accelerate/stub.cc for 32 bits. The list of calls is its stack, since all registers are those of a call; what it has to
@@ -131,7 +131,7 @@ tsnspawn_compat_end:
 bool isCompat(const Tracee&, const Registers&) { return false; }
 bool runsNarrow() { return false; }
 Answer mapSlots(Call&) { return Answer::give(-ENOSYS); }
-bool writeCompatCode(int) { return false; }
+bool writeCompatCode(ForcedMemory&) { return false; }
 
 #endif
 

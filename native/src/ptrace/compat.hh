@@ -51,7 +51,7 @@ struct CompatRecord {
 
 constexpr size_t kCompatStubSize = 16;
 /// Puts the code into a process that has the region mapped.
-bool writeCompatCode(int tid);
+bool writeCompatCode(ForcedMemory& to);
 
 extern "C" const char tsnspawn_compat_start[], tsnspawn_compat_trap[], tsnspawn_compat_end[];
 

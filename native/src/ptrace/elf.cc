@@ -2,6 +2,7 @@
 
 #include "ptrace/compat.hh"
 #include "ptrace/elf.hh"
+#include "sys/stat.hh"
 
 namespace ptrace {
 
@@ -45,6 +46,16 @@ long readHeaders(int file, unsigned machine, Program& program) {
 }
 
 }  // namespace
+
+Code Program::text(const struct statx& info) const {
+  for (unsigned i = 0; i < count; i++) {
+    const Segment& one = segments[i];
+    if (!(one.flags & PF_X)) continue;
+    return {one.address, one.address + one.fileSize, one.offset,
+            sys::deviceNumber(info.stx_dev_major, info.stx_dev_minor), info.stx_ino};
+  }
+  return {};
+}
 
 long readProgram(int file, Program& program) {
   unsigned char ident[EI_NIDENT];

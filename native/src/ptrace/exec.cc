@@ -217,6 +217,8 @@ long emulate(Call& call, const Place& place, int argv, const Path& emulator, Loa
   loading.file = place.host;
   loading.executable = place.guest;
   loading.executed = host;
+  loading.executedEntry = loading.program.entry;
+  loading.text = {};
   loading.maps = false;
   return replaceArguments(call, argv);
 }
@@ -260,6 +262,7 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
       return emulate(call, place, argv, emulator, loading);
     }
     if (error < 0) return error;
+    loading.text = loading.program.text(info);
     if (call.state.fakeIds && !call.tracee.noNewPrivileges && !isTracedByOther(call)) {
       const fakeroot::Owner owner = ownerOf(call.state, info, place.host.c_str(), true);
       loading.setsUser = info.stx_mode & 04000;
@@ -283,6 +286,7 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
   loading.executable = place.guest;
   loading.executed = place.host;
   loading.maps = loading.program.interpreter.size() > 0;
+  loading.executedEntry = loading.program.entry;
   if (loading.maps) {
     if (long error = call.resolve(AT_FDCWD, loading.program.interpreter.c_str(), kFollow, other); error < 0)
       return error;
@@ -292,7 +296,8 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
     static Program interpreter;
     if (long error = readProgram(file.get(), interpreter); error < 0) return error == -ENOEXEC ? -ELIBBAD : error;
     if (interpreter.narrow != loading.program.narrow) return -ELIBBAD;
-    loading.interpreterEntry = interpreter.entry;
+    loading.executedEntry = interpreter.entry;
+    loading.text = interpreter.text(info);
     loading.executed = other.host;
   }
   if (words.count)

@@ -13,6 +13,8 @@ struct Program {
     uint64_t address, fileSize, memorySize, offset;
     uint32_t flags;
   };
+  /// The mapping of its code; an empty one where it has none.
+  Code text(const struct statx& info) const;
   uint64_t entry = 0, headers = 0, headerOffset = 0, alignment = 4096;
   uint16_t headerCount = 0, headerSize = 0;
   bool movable = false;
@@ -35,11 +37,13 @@ struct Loading {
   Path executable;  // as /proc/self/exe shows it
   sys::Text<16> comm;
   Program program;
-  int held;          // the program as a descriptor of the tracer's, where no path leads to it; else -1
-  uint64_t blocked;  // signals, before the loader
-  uint64_t interpreterEntry;
+  Code text;               // of what the kernel executes, at the addresses that its headers say
+  int held;                // the program as a descriptor of the tracer's, where no path leads to it; else -1
+  uint64_t blocked;        // signals, before the loader
+  uint64_t executedEntry;  // of what the kernel executes, as its headers say
   Registers entry;
-  char code[sizeof kPlanted];
+  bool paired;  // kPlantedPair
+  char code[sizeof kPlantedPair];
 };
 
 /// The kernel has loaded the new image: plants its first call. False where the process cannot be saved.

@@ -19,23 +19,38 @@ constexpr uint64_t up(uint64_t address) { return down(address + kPage - 1); }
 constexpr int kProtExecute = 4;
 constexpr int kMapFixed = 0x10, kMapNoReserve = 0x4000;
 
+size_t plantedSize(const Loading& loading) { return loading.paired ? sizeof kPlantedPair : sizeof kPlanted; }
+
+/// Near the libraries, where the kernel puts it; with a program that has none and cannot be moved, in front of that.
+uint64_t trampolineHint(const Loading& loading) {
+  const Program& program = loading.program;
+  constexpr uint64_t kGap = 0x10000;
+  bool alone = !loading.maps && !program.movable && program.count && program.segments[0].address > 2 * kGap;
+  return alone ? down(program.segments[0].address) - kGap : 0;
+}
+
 }  // namespace
 
-bool plantLoader(State&, Tracee& tracee, Registers& registers) {
+bool plantLoader(State& state, Tracee& tracee, Registers& registers) {
   Loading& loading = *tracee.loading;
   loading.entry = registers;
   loading.blocked = 0;
   sys::invoke(__NR_ptrace, PTRACE_GETSIGMASK, tracee.tid, sizeof loading.blocked, &loading.blocked);  // 3.11
-  if (!readMemory(tracee.tid, registers.ip(), loading.code, sizeof loading.code)) return false;
-  if (!forceMemory(tracee.tid, registers.ip(), registers.compat ? kCompatPlanted : kPlanted, sizeof kPlanted))
-    return false;
+  // A very short program may not have the room.
+  loading.paired = state.inProcess && !registers.narrow() &&
+                   readMemory(tracee.tid, registers.ip(), loading.code, sizeof kPlantedPair);
+  if (!loading.paired && !readMemory(tracee.tid, registers.ip(), loading.code, sizeof kPlanted)) return false;
+  const unsigned char* code = loading.paired ? kPlantedPair : registers.compat ? kCompatPlanted : kPlanted;
+  if (!forceMemory(tracee.tid, registers.ip(), code, plantedSize(loading))) return false;
+  constexpr uint64_t kFlags = MAP_PRIVATE | MAP_ANONYMOUS;
   const uint64_t arguments[] = {registers.compat ? kCompatRegion : kRegion,
                                 registers.compat ? kCompatRegionSize : kRegionSize,
                                 PROT_READ | kProtExecute,
-                                MAP_PRIVATE | MAP_ANONYMOUS | kMapFixed | kMapNoReserve,
+                                kFlags | kMapFixed | kMapNoReserve,
                                 ~uint64_t{0},
                                 0};
   for (int i = 0; i < 6; i++) registers.slot(i) = arguments[i];
+  if (loading.paired) registers.setSecond(trampolineHint(loading), kTrampolinesSize, kFlags);
 #if defined(__aarch64__)
   registers.slot(6) = arguments[0];
 #endif
@@ -69,16 +84,16 @@ class Script {
     textUsed_ += size + 1;
     return at;
   }
-  bool write(int tid) {
-    if (!forceMemory(tid, room_, texts_, textUsed_)) return false;
-    if (!narrow()) return forceMemory(tid, calls(), calls_, count_ * sizeof *calls_);
+  bool write(ForcedMemory& to) {
+    if (!to.write(room_, texts_, textUsed_)) return false;
+    if (!narrow()) return to.write(calls(), calls_, count_ * sizeof *calls_);
     CompatLoaderCall narrow[kMost];
     for (unsigned i = 0; i < count_; i++) {
       narrow[i].number = static_cast<int32_t>(calls_[i].number);
       for (int n = 0; n < 6; n++) narrow[i].arguments[n] = static_cast<uint32_t>(calls_[i].arguments[n]);
       narrow[i].flags = static_cast<uint32_t>(calls_[i].flags);
     }
-    return forceMemory(tid, calls(), narrow, count_ * sizeof *narrow);
+    return to.write(calls(), narrow, count_ * sizeof *narrow);
   }
 
  private:
@@ -121,14 +136,6 @@ uint64_t chooseBias(const Program& program) {
   sys::random(&random, sizeof random);
   uint64_t base = program.narrow ? 0x40000000 + ((random & 0xff) << 12) : 0x550000000000 + ((random & 0xffffff) << 12);
   return base & ~(program.alignment - 1);
-}
-
-/// Near the libraries, where the kernel puts it; with a program that has none and cannot be moved, in front of that.
-uint64_t trampolineHint(const Loading& loading) {
-  const Program& program = loading.program;
-  constexpr uint64_t kGap = 0x10000;
-  bool alone = !loading.maps && !program.movable && program.count && program.segments[0].address > 2 * kGap;
-  return alone ? down(program.segments[0].address) - kGap : 0;
 }
 
 /// AT_SYSINFO: where programs of 32 bits have the gate to the kernel.
@@ -234,19 +241,26 @@ uint64_t loaderTrap(const Registers& registers) {
 bool runLoader(State& state, Tracee& tracee, Registers& registers) {
   Loading& loading = *tracee.loading;
   bool narrow = registers.narrow();
-  if (registers.result() != static_cast<long>(narrow ? kCompatRegion : kRegion)) return false;
-  if (!forceMemory(tracee.tid, loading.entry.ip(), loading.code, sizeof loading.code)) return false;
-  if (narrow ? !writeCompatCode(tracee.tid) : !putPage(state, tracee.tid)) return false;
+  auto mapped = static_cast<uint64_t>(registers.result());
+  if ((loading.paired ? registers.first() : mapped) != (narrow ? kCompatRegion : kRegion)) return false;
+  ForcedMemory memory(tracee.tid);
+  if (!memory.write(loading.entry.ip(), loading.code, plantedSize(loading))) return false;
+  if (narrow ? !writeCompatCode(memory) : !putPage(state, memory)) return false;
+  uint64_t base = loading.entry.ip() - loading.executedEntry;
+  // The second call may have been refused.
+  if (loading.paired && !(mapped & (kTrampolinesSize - 1) || mapped >> 47)) {
+    tracee.memory->trampolines = mapped;
+    Code& text = loading.text;
+    text.start += base, text.end += base;
+    patchBefore(tracee, text, memory);
+  }
   const Header header = headerOf(state, tracee);
   script.start(narrow ? kCompatExecRoom : kExecRoom, narrow ? nullptr : &header);
-  uint64_t bias = chooseBias(loading.program), base = loading.entry.ip() - loading.interpreterEntry;
+  uint64_t bias = chooseBias(loading.program);
   uint64_t name = script.text(loading.name.c_str(), loading.name.size());
   uint64_t dataSize = narrow ? kCompatRegionSize - kCompatCodeSize : kRegionSize - kCodeSize;
   script.call(narrow ? kCompatMprotect : __NR_mprotect, 0, narrow ? kCompatExecRoom : kExecRoom, dataSize,
               PROT_READ | PROT_WRITE);
-  if (state.inProcess && !narrow)
-    script.call(__NR_mmap, LoaderCall::kMayFail | LoaderCall::kNotes, trampolineHint(loading), kTrampolinesSize,
-                PROT_READ | kProtExecute, MAP_PRIVATE | MAP_ANONYMOUS, ~uint64_t{0}, 0);
   script.call(narrow ? kCompatPrctl : __NR_prctl, LoaderCall::kMayFail, PR_SET_NAME,
               script.text(loading.comm.c_str(), loading.comm.size()));
   if (loading.maps) {
@@ -260,21 +274,20 @@ bool runLoader(State& state, Tracee& tracee, Registers& registers) {
   loading.traps = !state.traces || !kHasStub || loading.held >= 0 || tracee.traced;
   uint64_t end = loading.traps ? loaderTrap(registers) : loading.entry.ip();
   script.call(LoaderCall::kJump, 0, end);
-  if (!script.write(tracee.tid)) return false;
-  Memory& memory = *tracee.memory;
-  memory.narrow = narrow;
+  if (!script.write(memory)) return false;
+  tracee.memory->narrow = narrow;
   registers = loading.entry;
   registers.setNumber(-1);
   if (narrow) {
     CompatCells cells{0, static_cast<uint32_t>(loading.entry.sp()), static_cast<uint32_t>(end)};
-    if (!forceMemory(tracee.tid, kCompatCells, &cells, sizeof cells)) return false;
+    if (!memory.write(kCompatCells, &cells, sizeof cells)) return false;
     if (!patchVector<uint32_t>(state, tracee, loading, bias, base, name)) return false;
     registers.load(kCompatRegion, script.calls());
-    memory.compatSlots = kCompatSlots;
+    tracee.memory->compatSlots = kCompatSlots;
   } else {
     if (!patchVector<uint64_t>(state, tracee, loading, bias, base, name)) return false;
     registers.load(kRegion + offsetOf(tsnspawn_stub_loader), script.calls());
-    memory.mapped = true;
+    tracee.memory->mapped = true;
   }
   tracee.memory->executable = loading.executable;
   tracee.memory->file = loading.file;

@@ -2,18 +2,16 @@
 
 #include <linux/ptrace.h>
 
-#include "sys/kernel.hh"
-
 namespace ptrace {
 
 namespace {
 
 constexpr size_t kPage = 4096;
 
-sys::UniqueFd openMemory(int tid, int flags) {
+long openMemory(int tid, int flags) {
   sys::Text<32> path("/proc/");
   path.add(static_cast<int64_t>(tid)).add("/mem");
-  return sys::UniqueFd(sys::open(path.c_str(), flags));
+  return sys::open(path.c_str(), flags);
 }
 
 long pread(int fd, void* to, size_t n, uint64_t at) { return sys::invoke(__NR_pread64, fd, to, n, at); }
@@ -39,7 +37,7 @@ bool readMemory(int tid, uint64_t from, void* to, size_t n) {
   if (got == static_cast<long>(n)) return true;
   // Not there, or not for a process that is not dumpable; its tracer may still.
   if (got == -EFAULT) return false;
-  sys::UniqueFd memory = openMemory(tid, O_RDONLY);
+  sys::UniqueFd memory(openMemory(tid, O_RDONLY));
   return memory.ok() && pread(memory.get(), to, n, from) == static_cast<long>(n);
 }
 
@@ -51,10 +49,11 @@ bool writeMemory(int tid, uint64_t to, const void* from, size_t n) {
   return forceMemory(tid, to, from, n);
 }
 
-bool forceMemory(int tid, uint64_t to, const void* from, size_t n) {
-  sys::UniqueFd memory = openMemory(tid, O_RDWR);
-  if (memory.ok() && sys::invoke(__NR_pwrite64, memory.get(), from, n, to) == static_cast<long>(n)) return true;
-  return poke(tid, to, static_cast<const char*>(from), n);
+ForcedMemory::ForcedMemory(int tid) : tid_(tid), file_(openMemory(tid, O_RDWR)) {}
+
+bool ForcedMemory::write(uint64_t to, const void* from, size_t n) {
+  if (file_.ok() && sys::invoke(__NR_pwrite64, file_.get(), from, n, to) == static_cast<long>(n)) return true;
+  return poke(tid_, to, static_cast<const char*>(from), n);
 }
 
 long readText(int tid, uint64_t from, char* to, size_t room) {

@@ -75,7 +75,7 @@ bool isWithin(const char* line, uint64_t slots) {
 /// Without the engine's own mapping, and with the guest's paths.
 void writeMaps(size_t size, int process, Output& out) {
   const Tracee* tracee = all->tracees.anyOf(process);
-  const uint64_t trampolines = all->inProcess && tracee ? trampolinesOf(*tracee) : 0;
+  const uint64_t trampolines = tracee ? tracee->memory->trampolines : 0;
   const uint64_t slots = tracee ? tracee->memory->compatSlots : 0;
   eachLine(size, [&](const char* line, const char* end) {
     const char* digits = line;

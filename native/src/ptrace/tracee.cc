@@ -119,8 +119,7 @@ bool Tracees::inherit(Tracee& child, const Tracee& maker, uint64_t flags) {
     memory->idsDiffer = maker.memory->idsDiffer;
     memory->patched = maker.memory->patched;
     memory->trampolines = maker.memory->trampolines;
-    memory->codeStart = maker.memory->codeStart;
-    memory->codeEnd = maker.memory->codeEnd;
+    memory->code = maker.memory->code;
     memcpy(memory->sites, maker.memory->sites, sizeof memory->sites);
     for (uint64_t& slots : memory->slots) slots = 0;
     child.memory = memory;
@@ -145,7 +144,8 @@ bool Tracees::renew(Tracee& tracee) {
   memory->vector = memory->compatSlots = 0;
   memory->slow = memory->idsDiffer = false;
   memory->patched = 0;
-  memory->trampolines = memory->codeStart = memory->codeEnd = 0;
+  memory->trampolines = 0;
+  memory->code = {};
   memset(memory->sites, 0, sizeof memory->sites);
   if (tracee.memory && tracee.slot >= 0) tracee.memory->slots[tracee.slot / 64] &= ~(1ull << (tracee.slot % 64));
   release(tracee.memory);

@@ -14,6 +14,12 @@ using Path = sys::Text<4096>;
 class Call;
 struct Traced;
 
+/// A mapping of code, and the file that it is of.
+struct Code {
+  uint64_t start = 0, end = 0, offset = 0;  // offset: in the file, of `start`
+  uint64_t device = 0, node = 0;
+};
+
 /// An address space: threads have it in common, and a vfork child has its parent's.
 struct Memory {
   static constexpr unsigned kSlots = kThreadSlots, kSites = 64;
@@ -29,7 +35,8 @@ struct Memory {
   bool slow;       // every call goes to the tracer
   bool idsDiffer;  // its threads are not all the same user
   unsigned patched;
-  uint64_t trampolines, codeStart, codeEnd;  // codeStart, codeEnd: a mapping that may be patched
+  uint64_t trampolines;  // 0: it has no room for them
+  Code code;             // what has last been looked at for patching
   /// How often a place has called.
   struct Site {
     uint64_t ip;

@@ -111,7 +111,9 @@ bool canAnswerInProcess() {
   return root.ok() && sys::invoke(__NR_faccessat2, root.get(), "", 0, AT_EMPTY_PATH) == 0;
 }
 
-bool putPage(State& state, int tid) { return makeWhole(state) && forceMemory(tid, kRegion, whole->bytes, whole->size); }
+bool putPage(State& state, ForcedMemory& to) {
+  return makeWhole(state) && to.write(kRegion, whole->bytes, whole->size);
+}
 
 Header headerOf(const State& state, const Tracee& tracee) {
   Header to{};

@@ -13,7 +13,7 @@ extern "C" const char tsnspawn_image_start[], tsnspawn_image_end[];
 bool canAnswerInProcess();
 
 /// Puts the code into a process that has the region mapped. False where it has died.
-bool putPage(State& state, int tid);
+bool putPage(State& state, ForcedMemory& to);
 
 /// What the code in the process is to know of it.
 Header headerOf(const State& state, const Tracee& tracee);
@@ -24,10 +24,10 @@ void tellPages(State& state);
 /// With `false` every call of the address space goes to the tracer from here on.
 void useFastPath(State& state, Tracee& tracee, bool use);
 
-/// Where the process has its trampolines; 0: nowhere.
-uint64_t trampolinesOf(const Tracee& tracee);
 /// At a call: patches the place that it comes from, where that is worth it. The call is to be left then, with these registers.
 bool considerSite(const State& state, Tracee& tracee, Registers& registers);
+/// Patches, in a process that has not run yet, the places of `code` that were worth it in others.
+void patchBefore(const Tracee& tracee, const Code& code, ForcedMemory& to);
 /// Whether a trap is of a place that has been patched meanwhile, and the process can go on with these registers.
 bool mendTrap(const State& state, const Tracee& tracee, Registers& registers);
 /// Before a handler of the guest runs: a call that waits in the code in the process is made where it comes from again. Whether it was

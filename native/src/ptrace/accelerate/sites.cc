@@ -1,6 +1,7 @@
-// Places that call: `mov $number, %eax; syscall`. Whoever calls from one for the second time will do so often. The move becomes a jump
-// to a trampoline near by, which goes on to the code in the process; the call itself stays as it is, for that code to come back to, and
-// for whoever is in it.
+// Places that call: `mov $number, %eax; syscall`, or `mov $AT_FDCWD, %edi; syscall`. Whoever calls from one for the second time will do
+// so often. The move becomes a jump to a trampoline near by, which goes on to the code in the process; the call itself stays as it is,
+// for that code to come back to, and for whoever is in it.
+#include "ptrace/accelerate/mapping.hh"
 #include "ptrace/accelerate/page.hh"
 
 namespace ptrace {
@@ -56,143 +57,195 @@ struct __attribute__((packed)) Jump {
   int32_t by;
 };
 struct __attribute__((packed)) Trampoline {
-  uint8_t move = 0xb8;  // mov $number, %eax
-  uint32_t number;
+  uint8_t move;  // what the jump has taken the place of
+  uint32_t value;
   uint8_t address[3] = {0x48, 0x8d, 0x0d};  // lea by(%rip), %rcx: where the kernel would leave it, too
   int32_t back;
   uint8_t jump[2] = {0xff, 0x25};  // jmp *by(%rip)
   int32_t on;
 };
+/// A place as it was: a move of a constant, and the call.
+struct __attribute__((packed)) Bytes {
+  uint8_t before, move;
+  uint32_t value;
+  uint8_t call[2];
+};
+static_assert(sizeof(Bytes) == 8);
 constexpr uint64_t kRoomOfOne = 32, kMoveSize = 5;
 constexpr uint8_t kTrap = 0xcc;  // int3
 static_assert(sizeof(Jump) == kMoveSize && sizeof(Trampoline) <= kRoomOfOne);
 
-bool reaches(int64_t by) { return by == static_cast<int32_t>(by); }
+/// Whether these are a move into eax or edi, which has just been made, and a call.
+bool isSite(const Bytes& bytes, const Registers& registers) {
+  constexpr uint8_t kToNumber = 0xb8, kToFirst = 0xbf;
+  if (bytes.call[0] != 0x0f || bytes.call[1] != 0x05) return false;
+  if (bytes.move == kToNumber) return bytes.value == static_cast<uint64_t>(registers.number());
+  // With such a byte in front it is a move into r15.
+  return bytes.move == kToFirst && bytes.value == registers.rdi && (bytes.before & 0xf1) != 0x41;
+}
 
-/// A mapping, and whether it is code of a file that the process has for itself and does not write.
-struct Mapping {
-  uint64_t start = 0, end = 0;
-  bool isCode = false;
+/// Places that were worth it in some process, by the file that they are in: in others they are patched before they call.
+struct Learnt {
+  static constexpr unsigned kMost = 24;
+  struct Place {
+    uint64_t offset;
+    Bytes bytes;
+  };
+  uint64_t device, node;
+  unsigned count;
+  Place places[kMost];
+};
+constexpr unsigned kFiles = 64;
+Learnt* files = nullptr;
+
+Learnt* learntOf(const Code& code) {
+  for (unsigned i = 0; files && code.node && i < kFiles; i++)
+    if (files[i].node == code.node && files[i].device == code.device) return &files[i];
+  return nullptr;
+}
+
+void learn(const Code& code, uint64_t start, const Bytes& bytes) {
+  static unsigned next = 0;
+  if (!files) files = static_cast<Learnt*>(reserve(kFiles * sizeof *files));
+  Learnt* file = learntOf(code);
+  if (!file && files) {
+    file = &files[next++ % kFiles];
+    file->device = code.device, file->node = code.node, file->count = 0;
+  }
+  uint64_t offset = start - code.start + code.offset;
+  for (unsigned i = 0; file && i < file->count; i++)
+    if (file->places[i].offset == offset) {
+      // The file has been written anew.
+      file->places[i].bytes = bytes;
+      return;
+    }
+  if (file && file->count < Learnt::kMost) file->places[file->count++] = {offset, bytes};
+}
+
+/// Places of one process that are patched together.
+class Patch {
+ public:
+  explicit Patch(const Tracee& tracee) : tracee_(tracee), memory_(*tracee.memory) {}
+
+  /// False where there is no room, or none that is near enough.
+  bool add(uint64_t start, const Bytes& bytes) {
+    uint64_t at = memory_.trampolines + (1 + memory_.patched + count_) * kRoomOfOne;
+    if (!memory_.trampolines || count_ == Learnt::kMost || at + kRoomOfOne > memory_.trampolines + kTrampolinesSize)
+      return false;
+    auto distance = [](uint64_t from, uint64_t to) { return static_cast<int64_t>(to - from); };
+    auto reaches = [](int64_t by) { return by == static_cast<int32_t>(by); };
+    int64_t back = distance(at + offsetof(Trampoline, jump), start + kMoveSize + kCallSize);
+    int64_t by = distance(start + sizeof(Jump), at);
+    if (!reaches(back) || !reaches(by)) return false;
+    Trampoline trampoline;
+    trampoline.move = bytes.move, trampoline.value = bytes.value;
+    trampoline.back = static_cast<int32_t>(back);
+    trampoline.on = static_cast<int32_t>(distance(at + sizeof trampoline, memory_.trampolines));
+    memcpy(rooms_ + (1 + count_) * kRoomOfOne, &trampoline, sizeof trampoline);
+    starts_[count_] = start;
+    jumps_[count_].by = static_cast<int32_t>(by);
+    count_++;
+    return true;
+  }
+
+  bool write(ForcedMemory& to) {
+    if (!count_) return true;
+    // They begin with where they go on.
+    unsigned first = memory_.patched ? 1 : 0;
+    memcpy(rooms_, &reinterpret_cast<const ImageHead*>(tsnspawn_image_start)->entry, sizeof(uint64_t));
+    uint64_t at = memory_.trampolines + (memory_.patched + first) * kRoomOfOne;
+    if (!to.write(at, rooms_ + first * kRoomOfOne, (1 - first + count_) * kRoomOfOne)) return false;
+    memory_.patched += count_;
+    for (unsigned i = 0; i < count_; i++)
+      if (!replace(to, starts_[i], jumps_[i])) return false;
+    return true;
+  }
+
+ private:
+  /// Another thread may be about to execute it: it finds the one, the other or a trap, from which the tracer, which is busy here, sends
+  /// it back.
+  bool replace(ForcedMemory& to, uint64_t start, const Jump& jump) {
+    if (memory_.users == 1) return to.write(start, &jump, sizeof jump);
+    return to.write(start, &kTrap, sizeof kTrap) && to.write(start + sizeof jump.code, &jump.by, sizeof jump.by) &&
+           to.write(start, &jump.code, sizeof jump.code);
+  }
+
+  const Tracee& tracee_;
+  Memory& memory_;
+  unsigned count_ = 0;
+  uint64_t starts_[Learnt::kMost];
+  Jump jumps_[Learnt::kMost];
+  char rooms_[(1 + Learnt::kMost) * kRoomOfOne] = {};
 };
 
-/// PROCMAP_QUERY (linux/fs.h, 6.11).
-struct MapQuery {
-  uint64_t size, how, address, start, end, flags, pageSize, offset, node;
-  uint32_t major, minor, nameSize, buildSize;
-  uint64_t name, build;
-};
-constexpr unsigned kQueryMap = 0xc0686611;
-constexpr uint64_t kWritable = 2, kExecutable = 4, kShared = 8;
-static_assert(sizeof(MapQuery) == 104);
-
-Mapping mappingOf(int tid, uint64_t address) {
-  Path path("/proc/");
-  sys::UniqueFd maps(sys::open(path.add(static_cast<int64_t>(tid)).add("/maps").c_str(), O_RDONLY));
-  if (!maps.ok()) return {};
-  MapQuery query{};
-  query.size = sizeof query;
-  query.address = address;
-  long error = sys::ioctl(maps.get(), kQueryMap, &query);
-  if (error == 0)
-    return {query.start, query.end, query.node && (query.flags & (kWritable | kExecutable | kShared)) == kExecutable};
-  constexpr size_t kMost = 1 << 20;
-  static char* text = nullptr;
-  if (!text) text = static_cast<char*>(reserve(kMost));
-  long size = text ? sys::readAll(maps.get(), text, kMost - 1) : 0;
-  if (size <= 0) return {};
-  text[size] = 0;
-  for (const char* line = text; line && *line; line = sys::find(line, '\n')) {
-    if (*line == '\n') line++;
-    Mapping one;
-    const char* p = line;
-    one.start = sys::takeHex(p);
-    if (*p++ != '-') return {};
-    one.end = sys::takeHex(p);
-    if (address < one.start || address >= one.end) continue;
-    const char* end = sys::find(p, '\n');
-    const char* file = sys::find(p, '/');
-    one.isCode = p[2] == '-' && p[3] == 'x' && p[4] == 'p' && file && end && file < end;
-    return one;
+/// Patches what has been learnt of the code. Whether the call that ends at `ip` is among that.
+bool patchLearnt(const Tracee& tracee, const Code& code, ForcedMemory& to, uint64_t ip) {
+  const Learnt* file = learntOf(code);
+  Patch patch(tracee);
+  bool among = false;
+  for (unsigned i = 0; file && i < file->count; i++) {
+    const Learnt::Place& place = file->places[i];
+    uint64_t start = code.start + place.offset - code.offset;
+    Bytes bytes;
+    if (place.offset <= code.offset || start + kMoveSize + kCallSize > code.end) continue;
+    // Patched already, or another file by now.
+    if (!readMemory(tracee.tid, start - 1, &bytes, sizeof bytes) || memcmp(&bytes, &place.bytes, sizeof bytes) != 0)
+      continue;
+    if (patch.add(start, bytes)) among |= start + kMoveSize + kCallSize == ip;
   }
-  return {};
+  return patch.write(to) && among;
 }
 
-/// The same for patching: they begin with where they go on.
-uint64_t openTrampolines(Tracee& tracee) {
-  Memory& memory = *tracee.memory;
-  if (memory.trampolines) return memory.trampolines;
-  uint64_t at = trampolinesOf(tracee), entry = reinterpret_cast<const ImageHead*>(tsnspawn_image_start)->entry;
-  if (!at || !forceMemory(tracee.tid, at, &entry, sizeof entry)) return 0;
-  return memory.trampolines = at;
-}
-
-/// Puts a jump in the place of a move. Another thread may be about to execute it: it finds the one, the other or a trap, from which
-/// the tracer, which is busy here, sends it back.
-bool replace(const Tracee& tracee, uint64_t start, const Jump& jump) {
-  if (tracee.memory->users == 1) return forceMemory(tracee.tid, start, &jump, sizeof jump);
-  return forceMemory(tracee.tid, start, &kTrap, sizeof kTrap) &&
-         forceMemory(tracee.tid, start + sizeof jump.code, &jump.by, sizeof jump.by) &&
-         forceMemory(tracee.tid, start, &jump.code, sizeof jump.code);
-}
-
-/// Patches the place whose call ends at `ip`. False where it cannot be.
-bool patch(Tracee& tracee, uint64_t ip, long number) {
-  Memory& memory = *tracee.memory;
-  uint8_t code[kMoveSize + kCallSize];
-  uint64_t start = ip - sizeof code;
-  if (!readMemory(tracee.tid, start, code, sizeof code)) return false;
-  uint32_t moved;
-  memcpy(&moved, code + 1, sizeof moved);
-  if (code[0] != 0xb8 || moved != number || code[kMoveSize] != 0x0f || code[kMoveSize + 1] != 0x05) return false;
-  if (start < memory.codeStart || ip > memory.codeEnd) {
-    const Mapping mapping = mappingOf(tracee.tid, start);
-    if (!mapping.isCode || ip > mapping.end) return false;
-    memory.codeStart = mapping.start, memory.codeEnd = mapping.end;
-  }
-  uint64_t area = openTrampolines(tracee), at = area + (memory.patched + 1) * kRoomOfOne;
-  if (!area || at + kRoomOfOne > area + kTrampolinesSize) return false;
-  Trampoline trampoline;
-  auto distance = [](uint64_t from, uint64_t to) { return static_cast<int64_t>(to - from); };
-  int64_t back = distance(at + offsetof(Trampoline, jump), ip), on = distance(at + sizeof trampoline, area);
-  int64_t by = distance(start + sizeof(Jump), at);
-  if (!reaches(back) || !reaches(by)) return false;
-  trampoline.number = moved;
-  trampoline.back = static_cast<int32_t>(back);
-  trampoline.on = static_cast<int32_t>(on);
-  Jump jump;
-  jump.by = static_cast<int32_t>(by);
-  if (!forceMemory(tracee.tid, at, &trampoline, sizeof trampoline)) return false;
-  memory.patched++;
-  return replace(tracee, start, jump);
+/// Patches the place whose call ends at the registers' ip, in code that has been looked at. False where it cannot be.
+bool patchOne(const Tracee& tracee, const Registers& registers) {
+  Bytes bytes;
+  const Code& code = tracee.memory->code;
+  uint64_t start = registers.ip() - kMoveSize - kCallSize;
+  if (start <= code.start || registers.ip() > code.end || !readMemory(tracee.tid, start - 1, &bytes, sizeof bytes) ||
+      !isSite(bytes, registers))
+    return false;
+  Patch patch(tracee);
+  ForcedMemory to(tracee.tid);
+  if (!patch.add(start, bytes) || !patch.write(to)) return false;
+  learn(code, start, bytes);
+  return true;
 }
 
 }  // namespace
 
-uint64_t trampolinesOf(const Tracee& tracee) {
-  const Memory& memory = *tracee.memory;
-  uint64_t at = memory.trampolines;
-  if (at || !memory.mapped || !readMemory(tracee.tid, kTrampolinesNoted, &at, sizeof at)) return at;
-  // It may have been refused.
-  return at & (kTrampolinesSize - 1) || at >> 47 ? 0 : at;
-}
-
 bool considerSite(const State& state, Tracee& tracee, Registers& registers) {
   constexpr uint8_t kDone = 255;
   long number = registers.number();
-  if (!state.inProcess || tracee.runner || tracee.traced || !tracee.memory->mapped || !isServed(number)) return false;
+  if (!state.inProcess || tracee.runner || tracee.traced || !tracee.memory->trampolines || !isServed(number))
+    return false;
   uint64_t ip = registers.ip();
-  Memory::Site& site = tracee.memory->sites[(ip >> 1 ^ ip >> 9) % Memory::kSites];
+  Memory& memory = *tracee.memory;
+  Memory::Site& site = memory.sites[(ip >> 1 ^ ip >> 9) % Memory::kSites];
   if (site.ip != ip) site = {ip, 0};
+  if (site.times == kDone) return false;
+  bool patched = false;
+  if (ip <= memory.code.start || ip > memory.code.end) {
+    memory.code = codeAt(tracee.tid, ip - 1);
+    if (learntOf(memory.code)) {
+      ForcedMemory to(tracee.tid);
+      patched = patchLearnt(tracee, memory.code, to, ip);
+    }
+  }
   // With other threads it is the code in the process alone that makes of a path what it is at one moment.
-  bool often = site.times++ > 0 || tracee.memory->users > 1;
-  if (site.times > kDone - 1 || !often) return false;
-  site.times = kDone;
-  if (!patch(tracee, ip, number)) return false;
+  bool often = site.times++ > 0 || memory.users > 1;
+  if (!patched && often) {
+    site.times = kDone;
+    patched = patchOne(tracee, registers);
+  }
+  if (!patched) return false;
   // It goes there for the first time instead of this call.
   registers.setIp(ip - kMoveSize - kCallSize);
+  registers.setResult(number);
   registers.setNumber(-1);
   return true;
 }
+
+void patchBefore(const Tracee& tracee, const Code& code, ForcedMemory& to) { patchLearnt(tracee, code, to, 0); }
 
 bool mendTrap(const State& state, const Tracee& tracee, Registers& registers) {
   Jump jump;
@@ -207,8 +260,8 @@ bool mendTrap(const State& state, const Tracee& tracee, Registers& registers) {
 
 #else
 
-uint64_t trampolinesOf(const Tracee&) { return 0; }
 bool considerSite(const State&, Tracee&, Registers&) { return false; }
+void patchBefore(const Tracee&, const Code&, ForcedMemory&) {}
 bool mendTrap(const State&, const Tracee&, Registers&) { return false; }
 
 #endif

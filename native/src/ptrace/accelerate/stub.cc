@@ -36,10 +36,7 @@ tsnspawn_stub_loader:
   jz 3f
   mov %r12, %rdi
 3: syscall
-  testb $16, 56(%rbx)
-  jz 6f
-  mov %rax, 8(%rbx)
-6: testb $8, 56(%rbx)
+  testb $8, 56(%rbx)
   jnz 4f
   cmp $-4095, %rax
   jae 8f
@@ -99,9 +96,7 @@ tsnspawn_stub_loader:
 2: tbz x9, #1, 3f
   mov x0, x20
 3: svc #0
-  tbz x9, #4, 6f
-  str x0, [x19, #8]
-6: tbnz x9, #3, 4f
+  tbnz x9, #3, 4f
   cmn x0, #4095
   b.hs 8f
 4: tbz x9, #2, 7f

@@ -17,10 +17,10 @@ struct Record {
   uint64_t ip, sp;
 };
 
-/// One call of the loader; a number of its own for what is no call. kNotes: its result is left in the first argument.
+/// One call of the loader; a number of its own for what is no call.
 struct LoaderCall {
   static constexpr int64_t kJump = -1, kClear = -2;
-  enum : uint64_t { kFifthIsFile = 1, kFirstIsFile = 2, kKeepsFile = 4, kMayFail = 8, kNotes = 16 };
+  enum : uint64_t { kFifthIsFile = 1, kFirstIsFile = 2, kKeepsFile = 4, kMayFail = 8 };
   int64_t number;
   uint64_t arguments[6];
   uint64_t flags;

@@ -73,6 +73,9 @@ struct Registers {
     rip = code;
     (narrow() ? rsp : rbx) = calls;
   }
+  /// Of kPlantedPair: where, how much and how the second call maps, and what the first one has mapped.
+  void setSecond(uint64_t address, uint64_t size, uint64_t flags) { r13 = address, r14 = size, r15 = flags; }
+  uint64_t first() const { return r12; }
 
  private:
   uint64_t& compatSlot(int n) {
@@ -105,6 +108,10 @@ constexpr bool kHasStub = true;
 /// mov $9, %eax (mmap); syscall; int3, and the same for 32 bits
 constexpr unsigned char kPlanted[] = {0xb8, 9, 0, 0, 0, 0x0f, 0x05, 0xcc};
 constexpr unsigned char kCompatPlanted[] = {0xb8, 192, 0, 0, 0, 0xcd, 0x80, 0xcc};
+/// The same, after which another one is made: mov %rax, %r12; mov %r13, %rdi; mov %r14, %rsi; mov %r15, %r10; mov $9, %eax; syscall; int3
+constexpr unsigned char kPlantedPair[] = {0xb8, 9,    0,    0,    0,    0x0f, 0x05, 0x49, 0x89,
+                                          0xc4, 0x4c, 0x89, 0xef, 0x4c, 0x89, 0xf6, 0x4d, 0x89,
+                                          0xfa, 0xb8, 9,    0,    0,    0,    0x0f, 0x05, 0xcc};
 /// AUDIT_ARCH_X86_64
 constexpr uint32_t kNativeArchitecture = 0xc000003e;
 /// AUDIT_ARCH_I386: that of programs of 32 bits; 0 where there are none.
@@ -158,6 +165,8 @@ struct Registers {
     pc = code;
     regs[19] = calls;
   }
+  void setSecond(uint64_t, uint64_t, uint64_t) {}
+  uint64_t first() const { return 0; }
 };
 constexpr size_t kRegisterBytes = offsetof(Registers, call);
 static_assert(kRegisterBytes == 34 * 8);
@@ -172,6 +181,7 @@ constexpr bool kHasStub = false;
 constexpr unsigned char kPlanted[] = {0xe0, 0x03, 0x06, 0xaa, 0xc8, 0x1b, 0x80, 0xd2,
                                       0x01, 0x00, 0x00, 0xd4, 0x00, 0x00, 0x20, 0xd4};
 constexpr unsigned char kCompatPlanted[sizeof kPlanted] = {};
+constexpr unsigned char kPlantedPair[sizeof kPlanted] = {};
 /// AUDIT_ARCH_AARCH64
 constexpr uint32_t kNativeArchitecture = 0xc00000b7;
 constexpr uint32_t kCompatArchitecture = 0;
