@@ -1,5 +1,6 @@
 // Calls that are made again and again from one place: an engine may answer them in the process itself from the second time on, and
 // nothing is to tell.
+#include <elf.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/resource.h>
@@ -236,6 +237,52 @@ CASE("code that is made while it runs calls what it says at the moment") {
     MANY(call());
     VALUE(call());
   });
+}
+
+/// Writes a program of so many bytes of code, which lie at 0x400078, into the same file as before; and what it ends with.
+static int runCode(const unsigned char* code, size_t size) {
+  struct {
+    Elf64_Ehdr head;
+    Elf64_Phdr segment;
+    unsigned char code[128];
+  } image = {.head = {.e_ident = ELFMAG "\2\1\1",
+                      .e_type = ET_EXEC,
+                      .e_machine = EM_X86_64,
+                      .e_version = 1,
+                      .e_entry = 0x400078,
+                      .e_phoff = sizeof(Elf64_Ehdr),
+                      .e_ehsize = sizeof(Elf64_Ehdr),
+                      .e_phentsize = sizeof(Elf64_Phdr),
+                      .e_phnum = 1},
+             .segment = {PT_LOAD, PF_R | PF_X, 0, 0x400000, 0x400000, sizeof image, sizeof image, 4096}};
+  memcpy(image.code, code, size);
+  int fd = open("code", O_CREAT | O_WRONLY, 0755), status = 0;
+  if (write(fd, &image, sizeof image) != sizeof image) SAY("write", "%s", nameOf(errno));
+  close(fd);
+  pid_t child = fork();
+  if (child == 0) execl("code", "code", NULL), _exit(127);
+  waitpid(child, &status, 0);
+  return status;
+}
+CASE("what was called often in a file that is another one now is forgotten") {
+  // mov $3, %ebx; 1: mov $getuid, %eax; syscall; dec %ebx; jnz 1b; mov $5, %edi; mov $exit, %eax; syscall
+  const unsigned char calls[] = {0xbb, 3,    0,    0, 0, 0xb8, SYS_getuid, 0, 0, 0, 0x0f, 0x05, 0xff, 0xcb, 0x75, 0xf5,
+                                 0xbf, 5,    0,    0, 0, 0xb8, SYS_exit,   0, 0, 0, 0x0f, 0x05};
+  // jmp 1f; six bytes; 1: mov $7, %edi; mov $exit, %eax; syscall
+  const unsigned char leaps[] = {0xeb, 6, 0, 0, 0, 0, 0, 0, 0xbf, 7, 0, 0, 0, 0xb8, SYS_exit, 0, 0, 0, 0x0f, 0x05};
+  for (int i = 0; i < 3; i++) {
+    VALUE(WEXITSTATUS(runCode(calls, sizeof calls)));
+    VALUE(runCode(leaps, sizeof leaps));
+  }
+}
+
+CASE("a constant that is moved into another register before a call stays there") {
+  // mov $3, %ebx; mov $-100, %edi; 1: mov $newfstatat, %eax; xor %esi, %esi; mov $-100, %r15d; syscall; dec %ebx; jnz 1b;
+  // xor %edi, %edi; cmp $-100, %r15d; sete %dil; mov $exit, %eax; syscall
+  const unsigned char code[] = {0xbb, 3,    0,    0,    0,    0xbf, 0x9c, 0xff, 0xff, 0xff, 0xb8, 6,    1,    0,   0,    0x31,
+                                0xf6, 0x41, 0xbf, 0x9c, 0xff, 0xff, 0xff, 0x0f, 0x05, 0xff, 0xcb, 0x75, 0xed, 0x31, 0xff, 0x41,
+                                0x83, 0xff, 0x9c, 0x40, 0x0f, 0x94, 0xc7, 0xb8, SYS_exit, 0, 0, 0, 0x0f, 0x05};
+  for (int i = 0; i < 3; i++) VALUE(runCode(code, sizeof code));
 }
 
 CASE("text that is made writable stays in use") {
