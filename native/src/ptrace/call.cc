@@ -64,7 +64,7 @@ long Call::placeOf(int directory, Path& guest, Path& host, bool* moved, bool* go
   return 0;
 }
 
-long Call::resolve(int directory, const char* text, unsigned how, Place& place) {
+long Call::resolve(int directory, const char* text, unsigned how, Place& place, Look* look) {
   static Path guest, host;
   Asker who{tracee.tid, tracee.process, tracee.root->path.c_str(), state.fakeIds && privileged()};
   Base base{&guest, &host};
@@ -74,7 +74,8 @@ long Call::resolve(int directory, const char* text, unsigned how, Place& place) 
   // In a directory that was removed there is nothing but itself, which the kernel knows, and the way up.
   bool up = text[0] == '.' && text[1] == '.' && (!text[2] || text[2] == '/');
   if (gone && !up) return text[0] == '.' && !text[1] ? -EXDEV : -ENOENT;
-  return state.view.resolve(who, base, text, how, place);
+  // Who carries the call out asks for what it holds.
+  return state.view.resolve(who, base, text, how, place, carrier ? nullptr : look);
 }
 
 bool Call::isReadOnly(int descriptor) const {

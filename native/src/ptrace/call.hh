@@ -103,8 +103,8 @@ class Call {
   /// Whether it is root, a fake one or a real one.
   bool privileged() const;
 
-  /// Where `directory` and `text` lead. 0 or -errno; a descriptor that leads nowhere is -EBADF.
-  long resolve(int directory, const char* text, unsigned how, Place& place);
+  /// Where `directory` and `text` lead. 0 or -errno; a descriptor that leads nowhere is -EBADF. `look`: see View::resolve().
+  long resolve(int directory, const char* text, unsigned how, Place& place, Look* look = nullptr);
   /// The same of the text at `address`, which may be empty with AT_EMPTY_PATH in `flags`: then the descriptor itself is meant.
   long resolveAt(int directory, uint64_t address, unsigned how, Place& place);
   /// The place of a descriptor or, with AT_FDCWD, of the working directory.

@@ -19,7 +19,7 @@ struct Target {
 };
 
 /// Finds it. 0, -errno, or 1 where the kernel is to see to the call.
-long find(Call& call, int directory, uint64_t address, int flags, Target& target) {
+long find(Call& call, int directory, uint64_t address, int flags, Target& target, Look* look = nullptr) {
   static char text[4096];
   *text = 0;
   // Only with the flag there may be none at all.
@@ -37,7 +37,7 @@ long find(Call& call, int directory, uint64_t address, int flags, Target& target
   }
   static Place place;
   target.follow = !(flags & AT_SYMLINK_NOFOLLOW);
-  long error = call.resolve(directory, text, target.follow ? kFollow | kMagic : kNoFollow, place);
+  long error = call.resolve(directory, text, target.follow ? kFollow | kMagic : kNoFollow, place, look);
   if (error == -EBADF) return 1;
   if (error == -EXDEV) {
     // Relative to a directory that is no place of the guest.
@@ -121,16 +121,19 @@ Answer showFile(Call& call, unsigned form) {
   unsigned layout = form & kLayout;
   if (!state.fakeIds)
     return leaveToKernel(call, arguments.directory, layout == kPath || layout == kLink ? 0 : 1, arguments.flags);
+  if (arguments.mask & STATX__RESERVED) return Answer::give(-EINVAL);
+  constexpr int kOthers = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_TYPE;
+  int flags = arguments.flags & ~kOthers;
+  Look look{arguments.mask | fakeroot::kOwnerMask, flags};
   Target target;
-  long error = find(call, arguments.directory, arguments.text, arguments.flags, target);
+  long error = find(call, arguments.directory, arguments.text, arguments.flags, target, &look);
   if (error > 0) return Answer::proceed();
   if (error < 0) return Answer::give(error);
-  struct statx info {};
-  constexpr int kOthers = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_TYPE;
-  int flags = (arguments.flags & ~kOthers) | (target.follow ? 0 : AT_SYMLINK_NOFOLLOW);
-  unsigned mask = arguments.mask | fakeroot::kOwnerMask;
-  if (arguments.mask & STATX__RESERVED) return Answer::give(-EINVAL);
-  error = sys::statxat(AT_FDCWD, target.host.c_str(), flags, mask, &info);
+  struct statx& info = look.info;
+  if (!look.done) {
+    flags |= target.follow ? 0 : AT_SYMLINK_NOFOLLOW;
+    error = sys::statxat(AT_FDCWD, target.host.c_str(), flags, look.mask, &info);
+  }
   if (error < 0) {
     // Of a descriptor that is none. An old kernel would complain of the flag first.
     if (error == -ENOENT && arguments.flags & AT_EMPTY_PATH && arguments.directory >= 0 && state.lacksPlaces)

@@ -134,7 +134,7 @@ bool View::show(const char* host, Path& guest) const {
   return true;
 }
 
-long View::resolve(const Asker& who, const Base& base, const char* text, unsigned how, Place& place) {
+long View::resolve(const Asker& who, const Base& base, const char* text, unsigned how, Place& place, Look* look) {
   static Path rest, joined;
   unsigned links = 0;
   const char* root = base.inRoot ? base.guest->c_str() : who.root;
@@ -239,7 +239,15 @@ long View::resolve(const Asker& who, const Base& base, const char* text, unsigne
       }
     }
     char target[4096];
-    long length = sys::readlinkat(AT_FDCWD, host.c_str(), target, sizeof target - 1);
+    long length = 0;
+    if (look && last && !place.slash && !place.rule->proc) {
+      long error = sys::statxat(AT_FDCWD, host.c_str(), AT_SYMLINK_NOFOLLOW | look->flags, look->mask, &look->info);
+      bool link = (look->info.stx_mode & S_IFMT) == S_IFLNK;
+      look->done = error == 0 && (!link || how & kNoFollow);
+      if (look->done) break;
+      if (error == -ENOENT) length = error;
+    }
+    if (!length) length = sys::readlinkat(AT_FDCWD, host.c_str(), target, sizeof target - 1);
     if (length == -EACCES && who.privileged && borrow) {
       Path above = host;
       cut(above, parent);

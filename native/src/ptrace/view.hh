@@ -41,6 +41,14 @@ struct Place {
   int process = 0;
 };
 
+/// What stands at the end of a path, for who wants to know it anyway: to find out whether that is a link is to ask the same.
+struct Look {
+  unsigned mask;
+  int flags;  // AT_STATX_SYNC_TYPE and the like
+  bool done = false;
+  struct statx info {};
+};
+
 /// Who asks.
 struct Asker {
   int tid, process;
@@ -74,8 +82,8 @@ class View {
   /// The number that a process of the guest has for the guest.
   int64_t numberOf(int64_t process) const { return showsFirst_ && process == first_ ? 1 : process; }
 
-  /// Where a path leads. 0 or -errno.
-  long resolve(const Asker& who, const Base& base, const char* text, unsigned how, Place& place);
+  /// Where a path leads. 0 or -errno. `look`: where it can be had on the way.
+  long resolve(const Asker& who, const Base& base, const char* text, unsigned how, Place& place, Look* look = nullptr);
   /// The place of the guest at which it sees what the host has at `host`. False where it sees it nowhere.
   bool show(const char* host, Path& guest) const;
   /// Another directory of the host that shows as `guest`.
