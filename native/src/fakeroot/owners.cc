@@ -31,8 +31,8 @@ bool takeNumber(const char*& p, const char* end, char stop, uint64_t& value, boo
   return p > first && p < end && *p++ == stop;
 }
 
-/// The file was last changed long enough ago: of changes in one tick of the kernel's clock, and of a file that got the inode of
-/// another one within it, the time does not tell.
+}  // namespace
+
 bool isSettled(const struct statx& info) {
   constexpr int64_t kTick = 20'000'000, kSecond = 1'000'000'000;
   __kernel_timespec now{};
@@ -40,8 +40,6 @@ bool isSettled(const struct statx& info) {
   return (now.tv_sec - info.stx_ctime.tv_sec) * kSecond + now.tv_nsec - static_cast<int64_t>(info.stx_ctime.tv_nsec) >
          kTick;
 }
-
-}  // namespace
 
 sys::Text<32> linkTo(int file) {
   sys::Text<32> link("self/fd/");

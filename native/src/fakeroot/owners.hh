@@ -95,6 +95,10 @@ bool decodeOwner(const char* from, size_t n, Owner& owner);
 constexpr const char* kOwnerAttribute = "user.rootlesscontainers";
 constexpr const char* kDeviceAttribute = "user.tsnspawn.device";
 
+/// The file was last changed long enough ago: of changes in one tick of the kernel's clock, and of a file that got the inode of
+/// another one within it, the time does not tell.
+bool isSettled(const struct statx& info);
+
 /// "self/fd/N", relative to the procfs that is the working directory.
 sys::Text<32> linkTo(int file);
 

@@ -1,5 +1,6 @@
 #include <linux/elf.h>
 
+#include "fakeroot/owners.hh"
 #include "ptrace/compat.hh"
 #include "ptrace/elf.hh"
 #include "sys/stat.hh"
@@ -67,6 +68,41 @@ long readProgram(int file, Program& program) {
   if (error < 0) return error;
   program.narrow = true;
   return runsNarrow() ? 0 : -ENOEXEC;
+}
+
+namespace {
+
+/// What has been read of a file as it was when it had last been changed then.
+struct Kept {
+  uint64_t device = 0, node = 0, size = 0;
+  statx_timestamp changed{};
+  Program program;
+
+  bool is(const struct statx& info) const {
+    return node == info.stx_ino && device == sys::deviceNumber(info.stx_dev_major, info.stx_dev_minor) &&
+           size == info.stx_size && changed.tv_sec == info.stx_ctime.tv_sec &&
+           changed.tv_nsec == info.stx_ctime.tv_nsec;
+  }
+};
+constexpr unsigned kMostKept = 16;
+Kept* kept = nullptr;
+
+}  // namespace
+
+const Program* keptProgram(const struct statx& info) {
+  for (unsigned i = 0; kept && i < kMostKept; i++)
+    if (kept[i].is(info)) return &kept[i].program;
+  return nullptr;
+}
+
+void keepProgram(const struct statx& info, const Program& program) {
+  static unsigned next = 0;
+  if (!fakeroot::isSettled(info)) return;
+  if (!kept) kept = static_cast<Kept*>(reserve(kMostKept * sizeof *kept));
+  if (!kept) return;
+  Kept& one = kept[next++ % kMostKept];
+  one.device = sys::deviceNumber(info.stx_dev_major, info.stx_dev_minor);
+  one.node = info.stx_ino, one.size = info.stx_size, one.changed = info.stx_ctime, one.program = program;
 }
 
 long machineOf(int file) {

@@ -15,6 +15,10 @@ constexpr unsigned kNarrowMachine = 0;
 
 /// Reads the headers of a program for this machine. -ENOEXEC where it is none.
 long readProgram(int file, Program& program);
+/// What has been read of this file before, if it has not been changed since; else null.
+const Program* keptProgram(const struct statx& info);
+/// Keeps it, for some of the files.
+void keepProgram(const struct statx& info, const Program& program);
 /// The machine (EM_*) that a program is for, or -ENOEXEC.
 long machineOf(int file);
 

@@ -74,13 +74,15 @@ long parseScript(const char* line, size_t size, Path& interpreter, Path& argumen
 }
 
 /// May it be executed? 0 or -errno; `info` is what it is.
-long openProgram(Call& call, const Place& place, sys::UniqueFd& file, struct statx& info) {
+long look(const Place& place, struct statx& info) {
   constexpr int kExecute = 1;
   if (place.missing) return -ENOENT;
   if (long error = sys::statxat(AT_FDCWD, place.host.c_str(), 0, fakeroot::kOwnerMask, &info); error < 0) return error;
   if ((info.stx_mode & S_IFMT) != S_IFREG) return -EACCES;
-  long error = sys::invoke(__NR_faccessat, AT_FDCWD, place.host.c_str(), kExecute);
-  if (error < 0) return error;
+  return sys::invoke(__NR_faccessat, AT_FDCWD, place.host.c_str(), kExecute);
+}
+
+long openProgram(Call& call, const Place& place, sys::UniqueFd& file) {
   file.reset(sys::open(place.host.c_str(), O_RDONLY));
   if (file.ok()) return 0;
   borrowFile(call, place, false);
@@ -238,30 +240,37 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
   loading.comm = sys::Text<16>(lastOf(name));
   Path script(name);
   for (unsigned turn = 0;; turn++) {
-    sys::UniqueFd file;
     struct statx info;
-    if (long error = openProgram(call, place, file, info); error < 0) return error;
-    char head[256];
-    long size = sys::invoke(__NR_pread64, file.get(), head, sizeof head, 0);
-    if (size < 4) return -ENOEXEC;
-    if (head[0] == '#' && head[1] == '!') {
-      if (turn == kMostScripts) return -ELOOP;
-      if (turn == 0 && closesWithExec(call, name)) return -ENOENT;
-      Path interpreter, argument;
-      if (long error = parseScript(head, static_cast<size_t>(size), interpreter, argument); error < 0) return error;
-      words.prepend(interpreter.c_str(), argument.c_str(), script.c_str());
-      script = interpreter;
-      if (long error = call.resolve(AT_FDCWD, interpreter.c_str(), kFollow, other); error < 0) return error;
-      place = other;
-      continue;
+    if (long error = look(place, info); error < 0) return error;
+    const Program* kept = call.state.emulator.size() ? nullptr : keptProgram(info);
+    if (kept) {
+      loading.program = *kept;
+    } else {
+      sys::UniqueFd file;
+      if (long error = openProgram(call, place, file); error < 0) return error;
+      char head[256];
+      long size = sys::invoke(__NR_pread64, file.get(), head, sizeof head, 0);
+      if (size < 4) return -ENOEXEC;
+      if (head[0] == '#' && head[1] == '!') {
+        if (turn == kMostScripts) return -ELOOP;
+        if (turn == 0 && closesWithExec(call, name)) return -ENOENT;
+        Path interpreter, argument;
+        if (long error = parseScript(head, static_cast<size_t>(size), interpreter, argument); error < 0) return error;
+        words.prepend(interpreter.c_str(), argument.c_str(), script.c_str());
+        script = interpreter;
+        if (long error = call.resolve(AT_FDCWD, interpreter.c_str(), kFollow, other); error < 0) return error;
+        place = other;
+        continue;
+      }
+      long error = readProgram(file.get(), loading.program);
+      if (call.state.emulator.size() || error == -ENOEXEC) {
+        Path emulator;
+        if (!emulatorFor(call.state, file.get(), emulator)) return error < 0 ? error : -ENOEXEC;
+        return emulate(call, place, argv, emulator, loading);
+      }
+      if (error < 0) return error;
+      keepProgram(info, loading.program);
     }
-    long error = readProgram(file.get(), loading.program);
-    if (call.state.emulator.size() || error == -ENOEXEC) {
-      Path emulator;
-      if (!emulatorFor(call.state, file.get(), emulator)) return error < 0 ? error : -ENOEXEC;
-      return emulate(call, place, argv, emulator, loading);
-    }
-    if (error < 0) return error;
     loading.text = loading.program.text(info);
     if (call.state.fakeIds && !call.tracee.noNewPrivileges && !isTracedByOther(call)) {
       const fakeroot::Owner owner = ownerOf(call.state, info, place.host.c_str(), true);
@@ -290,14 +299,20 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
   if (loading.maps) {
     if (long error = call.resolve(AT_FDCWD, loading.program.interpreter.c_str(), kFollow, other); error < 0)
       return error;
-    sys::UniqueFd file;
     struct statx info;
-    if (long error = openProgram(call, other, file, info); error < 0) return error;
-    static Program interpreter;
-    if (long error = readProgram(file.get(), interpreter); error < 0) return error == -ENOEXEC ? -ELIBBAD : error;
-    if (interpreter.narrow != loading.program.narrow) return -ELIBBAD;
-    loading.executedEntry = interpreter.entry;
-    loading.text = interpreter.text(info);
+    if (long error = look(other, info); error < 0) return error;
+    static Program read;
+    const Program* interpreter = keptProgram(info);
+    if (!interpreter) {
+      sys::UniqueFd file;
+      if (long error = openProgram(call, other, file); error < 0) return error;
+      if (long error = readProgram(file.get(), read); error < 0) return error == -ENOEXEC ? -ELIBBAD : error;
+      keepProgram(info, read);
+      interpreter = &read;
+    }
+    if (interpreter->narrow != loading.program.narrow) return -ELIBBAD;
+    loading.executedEntry = interpreter->entry;
+    loading.text = interpreter->text(info);
     loading.executed = other.host;
   }
   if (words.count)

@@ -67,9 +67,10 @@ class Script {
   void start(uint64_t room, const Header* header) {
     count_ = 0, textUsed_ = header ? kHeaderSize : 0;
     room_ = room;
-    if (header) memcpy(texts_, header, sizeof *header);
+    if (header) memcpy(bytes_, header, sizeof *header);
   }
-  uint64_t calls() const { return room_ + (kLoaderCalls - kExecRoom); }
+  /// Where the list will lie: behind the texts.
+  uint64_t calls() const { return room_ + listAt(); }
   bool narrow() const { return room_ == kCompatExecRoom; }
   void call(int64_t number, uint64_t flags, uint64_t a, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0, uint64_t e = 0,
             uint64_t f = 0) {
@@ -78,29 +79,33 @@ class Script {
   /// The address of a text.
   uint64_t text(const char* from, size_t size) {
     uint64_t at = room_ + textUsed_;
-    if (textUsed_ + size + 1 > sizeof texts_) return 0;
-    memcpy(texts_ + textUsed_, from, size);
-    texts_[textUsed_ + size] = 0;
+    if (textUsed_ + size + 1 > kTextSize) return 0;
+    memcpy(bytes_ + textUsed_, from, size);
+    bytes_[textUsed_ + size] = 0;
     textUsed_ += size + 1;
     return at;
   }
   bool write(ForcedMemory& to) {
-    if (!to.write(room_, texts_, textUsed_)) return false;
-    if (!narrow()) return to.write(calls(), calls_, count_ * sizeof *calls_);
-    CompatLoaderCall narrow[kMost];
+    char* list = bytes_ + listAt();
+    size_t size = sizeof *calls_;
+    if (narrow()) size = sizeof(CompatLoaderCall);
     for (unsigned i = 0; i < count_; i++) {
-      narrow[i].number = static_cast<int32_t>(calls_[i].number);
-      for (int n = 0; n < 6; n++) narrow[i].arguments[n] = static_cast<uint32_t>(calls_[i].arguments[n]);
-      narrow[i].flags = static_cast<uint32_t>(calls_[i].flags);
+      const LoaderCall& call = calls_[i];
+      CompatLoaderCall narrowed{static_cast<int32_t>(call.number), {}, static_cast<uint32_t>(call.flags)};
+      for (int n = 0; n < 6; n++) narrowed.arguments[n] = static_cast<uint32_t>(call.arguments[n]);
+      memcpy(list + i * size, narrow() ? static_cast<const void*>(&narrowed) : &call, size);
     }
-    return to.write(calls(), narrow, count_ * sizeof *narrow);
+    return to.write(room_, bytes_, listAt() + count_ * size);
   }
 
  private:
   static constexpr unsigned kMost = 128;
+  static constexpr size_t kTextSize = 0x3000;
+  size_t listAt() const { return (textUsed_ + 15) & ~size_t{15}; }
+
   LoaderCall calls_[kMost];
   unsigned count_;
-  char texts_[0x3000];
+  char bytes_[kTextSize + 16 + kMost * sizeof(LoaderCall)];
   size_t textUsed_;
   uint64_t room_;
 };
@@ -141,35 +146,52 @@ uint64_t chooseBias(const Program& program) {
 /// AT_SYSINFO: where programs of 32 bits have the gate to the kernel.
 constexpr unsigned kVsyscall = 32;
 
+/// The words of a new stack, from its pointer on.
+template <typename Word>
+class Words {
+ public:
+  Words(int tid, uint64_t at) : tid_(tid), at_(at) {}
+  bool take(Word& to) {
+    if (next_ == have_) {
+      // Not across a page: the stack ends behind the strings.
+      next_ = 0, have_ = (kPage - (at_ & (kPage - 1))) / sizeof(Word);
+      if (!readMemory(tid_, at_, words_, have_ * sizeof(Word))) return false;
+    }
+    to = words_[next_++];
+    at_ += sizeof(Word);
+    return true;
+  }
+  /// Of the word that is taken next.
+  uint64_t at() const { return at_; }
+
+ private:
+  int tid_;
+  uint64_t at_;
+  size_t next_ = 0, have_ = 0;
+  Word words_[kPage / sizeof(Word)];
+};
+
 /// What the program is to find in its auxiliary vector. `Word`: a number there.
 template <typename Word>
 bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t bias, uint64_t base, uint64_t name) {
-  uint64_t at = loading.entry.sp();
-  Word words[64], count;
-  if (!readMemory(tracee.tid, at, &count, sizeof count)) return false;
-  at += (count + 2) * sizeof count;
-  for (bool ended = false; !ended;) {
-    // Not across a page: the stack ends behind the strings.
-    size_t part = (kPage - (at & (kPage - 1))) / sizeof *words;
-    if (part > 64) part = 64;
-    if (!readMemory(tracee.tid, at, words, part * sizeof *words)) return false;
-    for (size_t i = 0; i < part && !ended; i++, at += sizeof *words) ended = words[i] == 0;
+  Words<Word> words(tracee.tid, loading.entry.sp());
+  Word word = 0, count = 0;
+  if (!words.take(count)) return false;
+  for (Word i = 0; i <= count; i++)
+    if (!words.take(word)) return false;
+  do
+    if (!words.take(word)) return false;
+  while (word);
+  tracee.memory->vector = words.at();
+  constexpr size_t kRoom = 2 * 64;
+  Word vector[kRoom];
+  size_t used = 0;
+  for (;; used += 2) {
+    if (used == kRoom || !words.take(vector[used]) || !words.take(vector[used + 1])) return false;
+    if (vector[used] == AT_NULL) break;
   }
   const Program& program = loading.program;
   const fakeroot::Identity& who = tracee.identity;
-  tracee.memory->vector = at;
-  // Up to the pair that ends it: as much as the page has, and what is left in the next one.
-  constexpr size_t kRoom = 2 * 64;
-  Word vector[kRoom];
-  size_t have = 0, used = 0;
-  do {
-    size_t part = (kPage - ((at + have * sizeof *vector) & (kPage - 1))) / sizeof *vector;
-    if (part > kRoom - have) part = kRoom - have;
-    if (!part || !readMemory(tracee.tid, at + have * sizeof *vector, vector + have, part * sizeof *vector))
-      return false;
-    have += part;
-    while (used + 1 < have && vector[used] != AT_NULL) used += 2;
-  } while (used + 1 >= have);
   for (Word* pair = vector; pair < vector + used; pair += 2) {
     switch (pair[0]) {
       case AT_PHDR:
@@ -209,7 +231,7 @@ bool patchVector(State& state, Tracee& tracee, const Loading& loading, uint64_t 
         break;
     }
   }
-  return writeMemory(tracee.tid, at, vector, used * sizeof *vector);
+  return writeMemory(tracee.tid, tracee.memory->vector, vector, used * sizeof *vector);
 }
 
 /// The kernel has given the ELF interpreter the stack that that one asks for.

@@ -32,7 +32,7 @@ bool sleeps(int tid) {
 }  // namespace
 
 /// Whether a new process has ended before its maker told of it, which may be long before: of the youngest the kernel tells first.
-/// Its end has been told of then, or is of no interest, and nothing more would be heard of it.
+/// Nothing more would be heard of it.
 bool Tracer::hasEnded(int tid) {
   char state;
   uint32_t parent;

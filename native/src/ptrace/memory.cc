@@ -51,6 +51,10 @@ bool writeMemory(int tid, uint64_t to, const void* from, size_t n) {
 
 ForcedMemory::ForcedMemory(int tid) : tid_(tid), file_(openMemory(tid, O_RDWR)) {}
 
+bool ForcedMemory::read(uint64_t from, void* to, size_t n) {
+  return (file_.ok() && pread(file_.get(), to, n, from) == static_cast<long>(n)) || readMemory(tid_, from, to, n);
+}
+
 bool ForcedMemory::write(uint64_t to, const void* from, size_t n) {
   if (file_.ok() && sys::invoke(__NR_pwrite64, file_.get(), from, n, to) == static_cast<long>(n)) return true;
   return poke(tid_, to, static_cast<const char*>(from), n);

@@ -16,6 +16,7 @@ class ForcedMemory {
  public:
   explicit ForcedMemory(int tid);
   /// All of it, or false.
+  bool read(uint64_t from, void* to, size_t n);
   bool write(uint64_t to, const void* from, size_t n);
 
  private:

@@ -214,6 +214,7 @@ void Tracer::handle(int tid, int status) {
 void Tracer::onGone(int tid, int status) {
   Tracee* tracee = state_.tracees.find(tid);
   state_.pair.part();
+  if (!tracee || !tracee->known) untold_++;
   if (tracee) {
     repay(*tracee);
     dropLoading(*tracee);
@@ -303,7 +304,10 @@ int Tracer::onMade(Tracee& maker, int event) {
   if (request(PTRACE_GETEVENTMSG, maker.tid, 0, &number) < 0 || !getRegisters(maker.tid, registers)) return 0;
   auto tid = static_cast<int>(number);
   Tracee* child = state_.tracees.find(tid);
-  if (!child && hasEnded(tid)) return 0;
+  if (!child && untold_ > 0 && hasEnded(tid)) {
+    untold_--;
+    return 0;
+  }
   if (!child) child = state_.tracees.add(tid);
   if (!child) {
     sys::kill(tid, SIGKILL);

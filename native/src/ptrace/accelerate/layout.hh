@@ -11,8 +11,6 @@ constexpr uint64_t kRegion = 0x6ffff0000000, kCodeSize = 0x8000;
 constexpr uint64_t kImage = kRegion + 0x1000;
 /// What an exec needs: in front the header of that code, and the texts and the list of calls of the loader.
 constexpr uint64_t kSlotSize = 0x10000, kExecRoom = kRegion + kCodeSize;
-/// The list of calls of the loader.
-constexpr uint64_t kLoaderCalls = kExecRoom + 0x4000;
 constexpr uint64_t kTrampolinesSize = 0x1000;
 /// Room of the threads for what the tracer writes.
 constexpr unsigned kThreadSlots = 256;

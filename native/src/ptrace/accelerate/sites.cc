@@ -84,12 +84,13 @@ bool isSite(const Bytes& bytes, const Registers& registers) {
   return bytes.move == kToFirst && bytes.value == registers.rdi && (bytes.before & 0xf1) != 0x41;
 }
 
-/// Places that were worth it in some process, by the file that they are in: in others they are patched before they call.
+/// Places that are worth it, by the file that they are in, in order: in other processes they are patched before they call.
 struct Learnt {
-  static constexpr unsigned kMost = 24;
+  static constexpr unsigned kMost = 40;
   struct Place {
     uint64_t offset;
     Bytes bytes;
+    bool sure;  // it has called twice, or in two processes
   };
   uint64_t device, node;
   unsigned count;
@@ -104,7 +105,7 @@ Learnt* learntOf(const Code& code) {
   return nullptr;
 }
 
-void learn(const Code& code, uint64_t start, const Bytes& bytes) {
+void learn(const Code& code, uint64_t start, const Bytes& bytes, bool sure) {
   static unsigned next = 0;
   if (!files) files = static_cast<Learnt*>(reserve(kFiles * sizeof *files));
   Learnt* file = learntOf(code);
@@ -112,26 +113,30 @@ void learn(const Code& code, uint64_t start, const Bytes& bytes) {
     file = &files[next++ % kFiles];
     file->device = code.device, file->node = code.node, file->count = 0;
   }
+  if (!file) return;
   uint64_t offset = start - code.start + code.offset;
-  for (unsigned i = 0; file && i < file->count; i++)
-    if (file->places[i].offset == offset) {
-      // The file has been written anew.
-      file->places[i].bytes = bytes;
-      return;
-    }
-  if (file && file->count < Learnt::kMost) file->places[file->count++] = {offset, bytes};
+  unsigned at = 0;
+  while (at < file->count && file->places[at].offset < offset) at++;
+  Learnt::Place& place = file->places[at];
+  if (at < file->count && place.offset == offset) {
+    bool same = memcmp(&place.bytes, &bytes, sizeof bytes) == 0;
+    place = {offset, bytes, sure || same};
+  } else if (file->count < Learnt::kMost) {
+    memmove(&place + 1, &place, (file->count - at) * sizeof place);
+    place = {offset, bytes, sure};
+    file->count++;
+  }
 }
 
 /// Places of one process that are patched together.
 class Patch {
  public:
-  explicit Patch(const Tracee& tracee) : tracee_(tracee), memory_(*tracee.memory) {}
+  Patch(const Tracee& tracee, ForcedMemory& to) : memory_(*tracee.memory), to_(to) {}
 
   /// False where there is no room, or none that is near enough.
   bool add(uint64_t start, const Bytes& bytes) {
     uint64_t at = memory_.trampolines + (1 + memory_.patched + count_) * kRoomOfOne;
-    if (!memory_.trampolines || count_ == Learnt::kMost || at + kRoomOfOne > memory_.trampolines + kTrampolinesSize)
-      return false;
+    if (count_ == Learnt::kMost || at + kRoomOfOne > memory_.trampolines + kTrampolinesSize) return false;
     auto distance = [](uint64_t from, uint64_t to) { return static_cast<int64_t>(to - from); };
     auto reaches = [](int64_t by) { return by == static_cast<int32_t>(by); };
     int64_t back = distance(at + offsetof(Trampoline, jump), start + kMoveSize + kCallSize);
@@ -148,67 +153,91 @@ class Patch {
     return true;
   }
 
-  bool write(ForcedMemory& to) {
-    if (!count_) return true;
+  /// `text` is what lies at `from`, with all places.
+  bool write(uint64_t from, char* text, size_t size) {
+    if (!writeTrampolines()) return false;
+    for (unsigned i = 0; i < count_; i++) {
+      if (memory_.users > 1 && !replace(starts_[i], jumps_[i])) return false;
+      memcpy(text + (starts_[i] - from), &jumps_[i], sizeof jumps_[i]);
+    }
+    return memory_.users > 1 || to_.write(from, text, size);
+  }
+
+ private:
+  bool writeTrampolines() {
     // They begin with where they go on.
     unsigned first = memory_.patched ? 1 : 0;
     memcpy(rooms_, &reinterpret_cast<const ImageHead*>(tsnspawn_image_start)->entry, sizeof(uint64_t));
     uint64_t at = memory_.trampolines + (memory_.patched + first) * kRoomOfOne;
-    if (!to.write(at, rooms_ + first * kRoomOfOne, (1 - first + count_) * kRoomOfOne)) return false;
+    if (!count_ || !to_.write(at, rooms_ + first * kRoomOfOne, (1 - first + count_) * kRoomOfOne)) return false;
     memory_.patched += count_;
-    for (unsigned i = 0; i < count_; i++)
-      if (!replace(to, starts_[i], jumps_[i])) return false;
     return true;
   }
 
- private:
   /// Another thread may be about to execute it: it finds the one, the other or a trap, from which the tracer, which is busy here, sends
   /// it back.
-  bool replace(ForcedMemory& to, uint64_t start, const Jump& jump) {
-    if (memory_.users == 1) return to.write(start, &jump, sizeof jump);
-    return to.write(start, &kTrap, sizeof kTrap) && to.write(start + sizeof jump.code, &jump.by, sizeof jump.by) &&
-           to.write(start, &jump.code, sizeof jump.code);
+  bool replace(uint64_t start, const Jump& jump) {
+    return to_.write(start, &kTrap, sizeof kTrap) && to_.write(start + sizeof jump.code, &jump.by, sizeof jump.by) &&
+           to_.write(start, &jump.code, sizeof jump.code);
   }
 
-  const Tracee& tracee_;
   Memory& memory_;
+  ForcedMemory& to_;
   unsigned count_ = 0;
   uint64_t starts_[Learnt::kMost];
   Jump jumps_[Learnt::kMost];
   char rooms_[(1 + Learnt::kMost) * kRoomOfOne] = {};
 };
 
-/// Patches what has been learnt of the code. Whether the call that ends at `ip` is among that.
-bool patchLearnt(const Tracee& tracee, const Code& code, ForcedMemory& to, uint64_t ip) {
-  const Learnt* file = learntOf(code);
-  Patch patch(tracee);
+constexpr uint64_t kSiteSize = kMoveSize + kCallSize;
+
+/// Patches `count` places, which lie within `text`. Whether the call that ends at `ip` is among them.
+bool patchSpan(const Tracee& tracee, const Code& code, ForcedMemory& to, const Learnt::Place* places, unsigned count,
+               uint64_t ip, char* text) {
+  uint64_t first = places[0].offset - 1, from = code.start + first - code.offset;
+  size_t size = places[count - 1].offset + kSiteSize - first;
+  if (first < code.offset || from + size > code.end || !to.read(from, text, size)) return false;
+  Patch patch(tracee, to);
   bool among = false;
-  for (unsigned i = 0; file && i < file->count; i++) {
-    const Learnt::Place& place = file->places[i];
-    uint64_t start = code.start + place.offset - code.offset;
+  for (unsigned i = 0; i < count; i++) {
+    uint64_t start = code.start + places[i].offset - code.offset;
     Bytes bytes;
-    if (place.offset <= code.offset || start + kMoveSize + kCallSize > code.end) continue;
+    memcpy(&bytes, text + (start - 1 - from), sizeof bytes);
     // Patched already, or another file by now.
-    if (!readMemory(tracee.tid, start - 1, &bytes, sizeof bytes) || memcmp(&bytes, &place.bytes, sizeof bytes) != 0)
-      continue;
-    if (patch.add(start, bytes)) among |= start + kMoveSize + kCallSize == ip;
+    if (!places[i].sure || memcmp(&bytes, &places[i].bytes, sizeof bytes) != 0) continue;
+    if (patch.add(start, bytes)) among |= start + kSiteSize == ip;
   }
-  return patch.write(to) && among;
+  return patch.write(from, text, size) && among;
 }
 
-/// Patches the place whose call ends at the registers' ip, in code that has been looked at. False where it cannot be.
-bool patchOne(const Tracee& tracee, const Registers& registers) {
+/// Patches what has been learnt of the code.
+bool patchLearnt(const Tracee& tracee, const Code& code, ForcedMemory& to, uint64_t ip) {
+  static char text[4096];
+  const Learnt* file = learntOf(code);
+  bool among = false;
+  for (unsigned i = 0, end; file && i < file->count; i = end) {
+    uint64_t limit = file->places[i].offset - 1 + sizeof text;
+    for (end = i + 1; end < file->count && file->places[end].offset + kSiteSize <= limit;) end++;
+    among |= patchSpan(tracee, code, to, &file->places[i], end - i, ip, text);
+  }
+  return among;
+}
+
+/// Patches the place whose call ends at the registers' ip, in code that has been looked at, if it is worth it. False where not, or where
+/// it cannot be.
+bool patchOne(const Tracee& tracee, const Registers& registers, bool often) {
   Bytes bytes;
   const Code& code = tracee.memory->code;
-  uint64_t start = registers.ip() - kMoveSize - kCallSize;
+  uint64_t start = registers.ip() - kSiteSize;
   if (start <= code.start || registers.ip() > code.end || !readMemory(tracee.tid, start - 1, &bytes, sizeof bytes) ||
       !isSite(bytes, registers))
     return false;
-  Patch patch(tracee);
+  learn(code, start, bytes, often);
+  if (!often) return false;
   ForcedMemory to(tracee.tid);
-  if (!patch.add(start, bytes) || !patch.write(to)) return false;
-  learn(code, start, bytes);
-  return true;
+  Patch patch(tracee, to);
+  char text[kMoveSize];
+  return patch.add(start, bytes) && patch.write(start, text, sizeof text);
 }
 
 }  // namespace
@@ -231,11 +260,11 @@ bool considerSite(const State& state, Tracee& tracee, Registers& registers) {
       patched = patchLearnt(tracee, memory.code, to, ip);
     }
   }
-  // With other threads it is the code in the process alone that makes of a path what it is at one moment.
-  bool often = site.times++ > 0 || memory.users > 1;
-  if (!patched && often) {
-    site.times = kDone;
-    patched = patchOne(tracee, registers);
+  if (!patched) {
+    // With other threads it is the code in the process alone that makes of a path what it is at one moment.
+    bool often = site.times++ > 0 || memory.users > 1;
+    if (often) site.times = kDone;
+    patched = patchOne(tracee, registers, often);
   }
   if (!patched) return false;
   // It goes there for the first time instead of this call.
@@ -245,7 +274,10 @@ bool considerSite(const State& state, Tracee& tracee, Registers& registers) {
   return true;
 }
 
-void patchBefore(const Tracee& tracee, const Code& code, ForcedMemory& to) { patchLearnt(tracee, code, to, 0); }
+void patchBefore(const Tracee& tracee, const Code& code, ForcedMemory& to) {
+  tracee.memory->code = code;
+  patchLearnt(tracee, code, to, 0);
+}
 
 bool mendTrap(const State& state, const Tracee& tracee, Registers& registers) {
   Jump jump;
