@@ -1,6 +1,7 @@
 #include "ptrace/call.hh"
 
 #include "ptrace/accelerate/carrier.hh"
+#include "ptrace/accelerate/page.hh"
 
 namespace ptrace {
 
@@ -108,7 +109,18 @@ uint64_t Call::put(const void* from, size_t n) {
   return at && write(at, from, n) ? at : 0;
 }
 
+/// From here on the code in the processes has to look at what a path is relative to.
+void Call::noteShown(const Place& place) {
+  struct statx info;
+  if (!state.inProcess || state.shows || !place.rule || !below(place.rule->host.c_str(), Path("/proc"))) return;
+  if (sys::statxat(AT_FDCWD, place.host.c_str(), 0, STATX_TYPE, &info) == 0 && (info.stx_mode & S_IFMT) != S_IFDIR)
+    return;
+  state.shows = true;
+  tellPages(state);
+}
+
 long Call::replace(int n, const Place& place) {
+  noteShown(place);
   if (carrier) {
     carrier->take(n, place);
     return 0;

@@ -62,6 +62,7 @@ struct State {
   bool interrupts = false;    // PTRACE_SEIZE is there, and PTRACE_INTERRUPT (3.4)
   long kernelOptions = 0;     // with which every tracee is traced
   uint64_t tickets = 0;       // numbers files in the scratch directory
+  bool shows = false;         // a directory was opened of which the guest sees another picture than the kernel's
   bool carries = false;       // the tracer carries out calls while the process waits
 };
 
@@ -131,6 +132,8 @@ class Call {
   bool listChanged = false;
 
  private:
+  void noteShown(const Place& place);
+
   size_t used_ = 0;
 };
 

@@ -432,6 +432,7 @@ void Tracer::onSignal(Tracee& tracee, int signal) {
       registers.setNumber(-1);
       setRegisters(tracee.tid, registers);
       endLoading(tracee);
+      tellPage(state_, tracee);
       return tracee.traced ? tellExec(tracee) : resume(tracee);
     }
   }

@@ -3,6 +3,7 @@
 #include <linux/seccomp.h>
 
 #include "ptrace/compat.hh"
+#include "ptrace/inprocess/page.hh"
 
 namespace ptrace {
 
@@ -20,9 +21,12 @@ class Program {
     jump(BPF_JEQ, kNativeArchitecture, 1, 0);
     unsigned other = size_++;
     load(offsetof(seccomp_data, nr));
-    jump(BPF_JGT, kHighest, 0, 3);
+    constexpr uint8_t kTellSize = 7;
+    jump(BPF_JGT, kHighest, 0, 4 + kTellSize);
     jump(BPF_JEQ, kStepCall, 0, 1);
     answer(kTrace);
+    jump(BPF_JEQ, kGetxattrat, 0, kTellSize);
+    tell(SECCOMP_RET_ERRNO | ENOSYS);
     answer(SECCOMP_RET_ERRNO | ENOSYS);
     search(0, kHighest);
     to_[other] = BPF_STMT(BPF_JMP | BPF_JA, size_ - other - 1);

@@ -46,6 +46,14 @@ Node nodeOf(const char* path) {
   return {sys::deviceNumber(info.stx_dev_major, info.stx_dev_minor), info.stx_ino};
 }
 
+/// getxattrat(2) (6.13), unless a filter around this program refuses it.
+bool canAskAt() {
+  char value[1];
+  const AttributeRoom room{reinterpret_cast<uint64_t>(value), sizeof value, 0};
+  long size = sys::invoke(kGetxattrat, AT_FDCWD, "/", 0, fakeroot::kOwnerAttribute, &room, sizeof room);
+  return size >= 0 || size == -ENODATA || size == -ERANGE || size == -EOPNOTSUPP;
+}
+
 /// The rules behind the image. Returns their end, or 0 where there is no room.
 size_t writeRules(const State& state, char* bytes) {
   const View& view = state.view;
@@ -58,6 +66,7 @@ size_t writeRules(const State& state, char* bytes) {
   to->fakeIds = state.fakeIds;
   to->uid = state.uid;
   to->gid = state.gid;
+  to->attributesAt = canAskAt();
   to->procDevice = nodeOf("/proc").device;
   Path listing = state.scratch;
   const Node node = nodeOf(listing.add("/.proc").c_str());
@@ -129,13 +138,16 @@ Header headerOf(const State& state, const Tracee& tracee) {
   to.asRoot = to.idsHold && who.privileged() && who.user.file == 0 && who.group.file == 0 && !state.lacksBirths;
   to.marked = state.owners.isMarked();
   to.tabled = state.owners.mayMistake();
+  to.shows = state.shows;
   return to;
 }
 
 void tellPage(State& state, const Tracee& tracee) {
   if (!state.inProcess || !tracee.memory->mapped || tracee.loading) return;
   const Header header = headerOf(state, tracee);
-  writeMemory(tracee.tid, kHeader, &header, offsetof(Header, taken));
+  // The loader may not have made it writable yet.
+  if (!writeMemory(tracee.tid, kHeader, &header, offsetof(Header, taken)))
+    forceMemory(tracee.tid, kHeader, &header, offsetof(Header, taken));
 }
 
 void tellPages(State& state) {

@@ -71,7 +71,7 @@ long changeMode(int directory, const char* text, unsigned mode) {
   Place place(path, true);
   struct stat info;
   if (place.fd() < 0) return place.fd();
-  if (!path.mayChange() || sys::invoke(__NR_newfstatat, place.fd(), "", &info, AT_EMPTY_PATH) < 0) return kSlow;
+  if (!path.mayChange() || sys::invoke(__NR_fstat, place.fd(), &info) < 0) return kSlow;
   if (rules().fakeIds && (!header().asRoot || info.st_uid != rules().uid)) return kSlow;
   char name[kNameSize];
   *nameOf(static_cast<int>(place.fd()), name) = 0;
@@ -115,7 +115,7 @@ long give(int directory, const char* text, uint32_t uid, uint32_t gid, bool foll
   Place place(path, follow);
   struct stat info;
   if (place.fd() < 0) return place.fd();
-  if (!path.mayChange() || sys::invoke(__NR_newfstatat, place.fd(), "", &info, AT_EMPTY_PATH) < 0) return kSlow;
+  if (!path.mayChange() || sys::invoke(__NR_fstat, place.fd(), &info) < 0) return kSlow;
   return remember(static_cast<int>(place.fd()), info, uid, gid);
 }
 

@@ -15,21 +15,24 @@ struct Facts {
 /// A name by which an attribute can be asked for, of a file that no path leads to without links but this one.
 class Name {
  public:
-  explicit Name(const Path& path) : text_(path.host()) {
-    if (path.absolute() || path.directory() == AT_FDCWD) return;
+  explicit Name(const Path& path) : directory_(path.directory()), text_(path.host()) {
+    if (path.absolute() || directory_ == AT_FDCWD || rules().attributesAt) return;
     // "/proc/self/fd/N/name", in front of the room's last page.
     char* to = const_cast<char*>(path.host()) + 2 * 4096;
     text_ = to;
-    to = nameOf(path.directory(), to);
+    to = nameOf(directory_, to);
     *to++ = '/';
     for (const char* p = path.host(); (*to++ = *p); p++) {
     }
   }
   long get(const char* attribute, char* to, size_t n) const {
-    return sys::invoke(__NR_lgetxattr, text_, attribute, to, n);
+    if (!rules().attributesAt) return sys::invoke(__NR_lgetxattr, text_, attribute, to, n);
+    const ptrace::AttributeRoom room{reinterpret_cast<uint64_t>(to), static_cast<uint32_t>(n), 0};
+    return sys::invoke(ptrace::kGetxattrat, directory_, text_, AT_SYMLINK_NOFOLLOW, attribute, &room, sizeof room);
   }
 
  private:
+  int directory_;
   const char* text_;
 };
 
@@ -119,7 +122,7 @@ long showPath(int directory, const char* text, struct stat* to, bool follow) {
   }
   Place place(path, follow);
   if (place.fd() < 0) return place.fd();
-  if (sys::invoke(__NR_newfstatat, place.fd(), "", to, AT_EMPTY_PATH) < 0) return kSlow;
+  if (sys::invoke(__NR_fstat, place.fd(), to) < 0) return kSlow;
   return show(Name(path), to) ? 0 : kSlow;
 }
 

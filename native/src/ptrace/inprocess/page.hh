@@ -23,6 +23,13 @@ struct Frame {
 /// What the guest may use below its stack.
 constexpr uint64_t kRedZone = 128;
 
+/// getxattrat(2) (6.13), which the filter lets this code alone call, and its struct xattr_args.
+constexpr long kGetxattrat = 464;
+struct AttributeRoom {
+  uint64_t value;
+  uint32_t size, flags;
+};
+
 /// In the private memory of each address space, where the tracer writes it.
 struct Header {
   uint32_t off;                // every call goes to the tracer
@@ -31,7 +38,8 @@ struct Header {
   uint32_t asRoot;             // they have root's powers, and what they make is root's, which is not to be remembered
   uint32_t marked;             // the tree is known to have owners that are remembered
   uint32_t tabled;             // owners are remembered of what can carry no attributes
-  uint8_t taken[kRooms];       // of the rooms
+  uint32_t shows;         // somebody may be in a directory of which the tracer shows another picture, or have it open
+  uint8_t taken[kRooms];  // of the rooms
 };
 constexpr uint64_t kHeader = kExecRoom, kHeaderSize = 0x100;
 static_assert(sizeof(Header) <= kHeaderSize);
@@ -46,6 +54,7 @@ struct PageRule {
 struct PageRules {
   uint32_t count;
   uint32_t fakeIds, uid, gid;           // the caller's
+  uint32_t attributesAt;                // there is getxattrat(2)
   uint64_t procDevice;                  // st_dev of procfs
   uint64_t listingDevice, listingNode;  // the directory that stands for the root of procfs
   uint64_t names;                       // a bit for the hash of the last component of each rule

@@ -53,11 +53,10 @@ long Path::take(int directory, const char* from) {
   size_ = static_cast<unsigned>(size);
   directory_ = directory;
   absolute_ = *text_ == '/';
-  if (!absolute_) {
+  if (!absolute_ && header().shows) {
     // Below procfs all is the tracer's.
     struct stat info;
     if (sys::invoke(__NR_newfstatat, directory, "", &info, kEmptyPath) < 0 || isShown(info)) return kSlow;
-    mode_ = info.st_mode;
   }
   if (long error = normalize(); error) return error;
   return locate();
@@ -232,7 +231,6 @@ int Path::cut() {
 Parent::Parent(Path& path, bool makes) : error_(kSlow) {
   constexpr uint32_t kSetGid = 02000;
   if (!path.mayChange()) return;
-  uint32_t mode = path.mode();
   if (path.single()) {
     name_ = path.host();
     fd_ = path.directory();
@@ -255,12 +253,14 @@ Parent::Parent(Path& path, bool makes) : error_(kSlow) {
       if (error && error != kAgain) error_ = error;
       if ((error && error != kAgain) || !path.mayChange()) return;
     }
-    struct stat info;
-    if (!opened_ || sys::invoke(__NR_newfstatat, fd_, "", &info, kEmptyPath) < 0) return;
-    mode = info.st_mode;
+    if (!opened_) return;
   }
   // What is made there gets the group of the directory.
-  if (makes && rules().fakeIds && (!header().asRoot || mode & kSetGid)) return;
+  if (makes && rules().fakeIds) {
+    struct stat info;
+    if (!header().asRoot || sys::invoke(__NR_newfstatat, fd_, "", &info, kEmptyPath) < 0 || info.st_mode & kSetGid)
+      return;
+  }
   error_ = 0;
 }
 

@@ -67,8 +67,6 @@ class Path {
   /// What the last component is in: the host's path of that ends there for the time being. -1 where it is no other directory.
   int cut();
   void join(int at) { host_[at] = '/'; }
-  /// Of the directory that a relative path begins in: st_mode.
-  uint32_t mode() const { return mode_; }
 
  private:
   long normalize();
@@ -82,7 +80,6 @@ class Path {
   unsigned size_ = 0;
   int directory_ = AT_FDCWD;
   bool absolute_ = false, hasSlash_ = false, slash_ = false;
-  uint32_t mode_ = 0;
   const ptrace::PageRule* rule_ = nullptr;
 };
 
