@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <stddef.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <ucontext.h>
@@ -273,6 +274,26 @@ CASE("what was called often in a file that is another one now is forgotten") {
   for (int i = 0; i < 3; i++) {
     VALUE(WEXITSTATUS(runCode(calls, sizeof calls)));
     VALUE(runCode(leaps, sizeof leaps));
+  }
+}
+
+CASE("a program that is written anew is read anew") {
+  static char bytes[1 << 20];
+  int from = open(DYNAMIC, O_RDONLY), to = open("copy", O_CREAT | O_WRONLY, 0755);
+  long size = read(from, bytes, sizeof bytes);
+  HOLDS(size > 0 && write(to, bytes, (size_t)size) == size);
+  close(from), close(to);
+  for (int i = 0; i < 3; i++) {
+    // what was read of it may be kept when it has not been written for a while
+    usleep(50000);
+    pid_t child = fork();
+    if (child == 0) execl("copy", "dynamic", "true", NULL), _exit(127);
+    sayChild("as it is", child);
+    // it begins where nothing is to be executed, and where it did
+    Elf64_Addr entry = i % 2 ? ((Elf64_Ehdr*)bytes)->e_entry : 0;
+    to = open("copy", O_WRONLY);
+    DO(pwrite(to, &entry, sizeof entry, offsetof(Elf64_Ehdr, e_entry)));
+    close(to);
   }
 }
 
