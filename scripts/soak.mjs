@@ -129,7 +129,8 @@ async function vanish(uid, what) {
 /** Runs a script in the guest of a user; undefined when it has not ended in time. */
 function guest({ uid, gid, home, tree, command: [file, ...args] }, script, says) {
   const words = [...args, '-q', '--engine=ptrace', '--pipe', '-D', tree, 'bash', '-c', script];
-  const env = { ...process.env, HOME: home, TSNSPAWN_PTRACE_ACCEL: options.accel, LC_ALL: 'C' };
+  // whoever kills a launcher leaves its directory: it goes with the user
+  const env = { ...process.env, HOME: home, TMPDIR: home, TSNSPAWN_PTRACE_ACCEL: options.accel, LC_ALL: 'C' };
   const child = spawn(file, words, { uid, gid, cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text) => {

@@ -42,7 +42,9 @@ async function until(holds: () => boolean): Promise<void> {
 
 function start(way: EngineWay, ...args: string[]): Running {
   const [command = '', ...words] = way.words(args);
-  return new Running(command, words, { env: way.env, timeout: 100 });
+  // a launcher that is killed leaves its directory: it goes with the user
+  const env = { ...way.env, TMPDIR: way.env.HOME ?? '/tmp' };
+  return new Running(command, words, { env, timeout: 100 });
 }
 
 /** The processes by what they are: the launcher, the one that traces, the first of the guest, the others of the guest. */
