@@ -274,7 +274,8 @@ bool runLoader(State& state, Tracee& tracee, Registers& registers) {
     tracee.memory->trampolines = mapped;
     Code& text = loading.text;
     text.start += base, text.end += base;
-    patchBefore(tracee, text, memory);
+    // Who traces it may look at its code.
+    if (!tracee.traced) patchBefore(tracee, text, memory);
   }
   const Header header = headerOf(state, tracee);
   script.start(narrow ? kCompatExecRoom : kExecRoom, narrow ? nullptr : &header);
