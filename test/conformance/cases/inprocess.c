@@ -394,6 +394,23 @@ CASE("/proc is that of the tree by a descriptor, too, and after many calls") {
   OPEN(open("/proc/1/status", O_RDONLY));
 }
 
+CASE("where a process is it is told, after many calls") {
+  const char* places[] = {"/", "/conformance", "/readonly", "/proc", "/proc/self", "/dev", "."};
+  char text[4096];
+  mkdir("deep", 0755), chdir("deep");
+  MANY(getcwd(text, sizeof text));
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    DO(chdir(places[i]));
+    HOLDS(getcwd(text, sizeof text) == text);
+    if (strncmp(text, "/proc/", 6) != 0) SAY(places[i], "%s", text);
+  }
+  HOLDS(getcwd(text, strlen(text) + 1) == text);
+  DO(getcwd(text, strlen(text)) ? 0 : -1);
+  DO(getcwd((char*)8, 100) ? 0 : -1);
+  chdir("/conformance"), mkdir("gone", 0755), chdir("gone"), rmdir("../gone");
+  DO(getcwd(text, sizeof text) ? 0 : -1);
+}
+
 CASE("owners are those that were given, after many calls") {
   struct stat info;
   put("file", ""), put("other", "text"), mkdir("dir", 0755), symlink("file", "link");

@@ -39,7 +39,7 @@ static void run(const struct Case* one, int number) {
   }
   setpgid(child, child);
   running = child;
-  alarm(10);
+  alarm(30);
   int status = 0;
   while (waitpid(child, &status, 0) != child && errno == EINTR) {
   }

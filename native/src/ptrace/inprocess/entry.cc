@@ -68,8 +68,8 @@ page_copy_text:
   je 2f
 page_copy:
   movzbl (%rsi,%rax), %ecx
-page_copy_end:
   mov %cl, (%rdi,%rax)
+page_copy_end:
   test %cl, %cl
   je 2f
   inc %rax

@@ -168,4 +168,33 @@ long readLink(int directory, const char* text, char* to, int size) {
   return length < 0 ? kSlow : length;
 }
 
+long currentDirectory(char* to, uint64_t size) {
+  Room room;
+  if (!room.get() || isShown(AT_FDCWD)) return kSlow;
+  char *host = room.get(), *guest = room.last();
+  auto length = static_cast<unsigned>(sys::invoke(__NR_getcwd, host, kLongest)) - 1;
+  // It is gone, or lies nowhere, or the text is too long.
+  if (length >= kLongest || *host != '/') return kSlow;
+  const ptrace::PageRules& all = rules();
+  const ptrace::PageRule* best = nullptr;
+  for (unsigned i = 0; i < all.count; i++) {
+    const ptrace::PageRule& one = all.rules[i];
+    if (one.hostSize > length || (best && one.hostSize < best->hostSize)) continue;
+    if (one.hostSize < length && host[one.hostSize] != '/') continue;
+    unsigned at = one.hostSize;
+    while (at > 0 && host[at - 1] == page_end[one.hostAt + at - 1]) at--;
+    if (at == 0) best = &one;
+  }
+  if (!best || best->closed || best->guestSize + length >= kLongest) return kSlow;
+  unsigned end = 0;
+  for (; end < best->guestSize; end++) guest[end] = page_end[best->guestAt + end];
+  for (unsigned i = best->hostSize; i < length; i++) guest[end++] = host[i];
+  if (!end) guest[end++] = '/';
+  guest[end] = 0;
+  // What a rule covers is not seen.
+  if (ruleOf(guest, end) != best) return kSlow;
+  if (end >= size) return -ERANGE;
+  return page_copy_text(to, guest, end + 1) == end ? static_cast<long>(end) + 1 : kSlow;
+}
+
 }  // namespace page

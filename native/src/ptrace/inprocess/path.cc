@@ -12,12 +12,6 @@ constexpr unsigned kMostLinks = 12, kMostTurns = 100;
 /// What was a link is none any more.
 constexpr long kAgain = -EAGAIN;
 
-/// A directory of which the tracer shows another picture than the kernel's.
-bool isShown(const struct stat& info) {
-  const ptrace::PageRules& all = rules();
-  return info.st_dev == all.procDevice || (info.st_dev == all.listingDevice && info.st_ino == all.listingNode);
-}
-
 /// Whether it is the last component of the place of a rule.
 bool isRuleName(const char* name, unsigned size) {
   const ptrace::PageRules& all = rules();
@@ -33,6 +27,29 @@ bool isRuleName(const char* name, unsigned size) {
 }
 
 }  // namespace
+
+bool isShown(int directory) {
+  const ptrace::PageRules& all = rules();
+  struct stat info;
+  if (!header().shows) return false;
+  if (sys::invoke(__NR_newfstatat, directory, "", &info, kEmptyPath) < 0) return true;
+  return info.st_dev == all.procDevice || (info.st_dev == all.listingDevice && info.st_ino == all.listingNode);
+}
+
+const ptrace::PageRule* ruleOf(const char* guest, unsigned size) {
+  const ptrace::PageRules& all = rules();
+  const ptrace::PageRule* best = nullptr;
+  for (unsigned i = 0; i < all.count; i++) {
+    const ptrace::PageRule& one = all.rules[i];
+    if (one.guestSize > size || (best && one.guestSize < best->guestSize)) continue;
+    if (one.guestSize < size && guest[one.guestSize] != '/') continue;
+    const char* text = page_end + one.guestAt;
+    unsigned at = one.guestSize;
+    while (at > 0 && guest[at - 1] == text[at - 1]) at--;
+    if (at == 0) best = &one;
+  }
+  return best;
+}
 
 Room::Room() {
   for (; number_ < ptrace::kRooms; number_++)
@@ -53,11 +70,8 @@ long Path::take(int directory, const char* from) {
   size_ = static_cast<unsigned>(size);
   directory_ = directory;
   absolute_ = *text_ == '/';
-  if (!absolute_ && header().shows) {
-    // Below procfs all is the tracer's.
-    struct stat info;
-    if (sys::invoke(__NR_newfstatat, directory, "", &info, kEmptyPath) < 0 || isShown(info)) return kSlow;
-  }
+  // Below procfs all is the tracer's.
+  if (!absolute_ && isShown(directory)) return kSlow;
   if (long error = normalize(); error) return error;
   return locate();
 }
@@ -92,21 +106,6 @@ long Path::normalize() {
   size_ = to;
   // A relative path may cross to where a rule is.
   return !names || crosses ? kSlow : 0;
-}
-
-const ptrace::PageRule* Path::ruleOf(const char* guest, unsigned size) const {
-  const ptrace::PageRules& all = rules();
-  const ptrace::PageRule* best = nullptr;
-  for (unsigned i = 0; i < all.count; i++) {
-    const ptrace::PageRule& one = all.rules[i];
-    if (one.guestSize > size || (best && one.guestSize < best->guestSize)) continue;
-    if (one.guestSize < size && guest[one.guestSize] != '/') continue;
-    const char* text = page_end + one.guestAt;
-    unsigned at = one.guestSize;
-    while (at > 0 && guest[at - 1] == text[at - 1]) at--;
-    if (at == 0) best = &one;
-  }
-  return best;
 }
 
 bool Path::toHost(unsigned size, char* to, const ptrace::PageRule*& rule) const {

@@ -63,6 +63,8 @@ extern "C" long page_serve(const Frame& frame) {
       return readLink(AT_FDCWD, at<char>(frame.rdi), at<char>(frame.rsi), number(frame.rdx));
     case __NR_readlinkat:
       return readLink(directory, at<char>(frame.rsi), at<char>(frame.rdx), number(frame.r10));
+    case __NR_getcwd:
+      return currentDirectory(at<char>(frame.rdi), frame.rsi);
     case __NR_creat:
       return createFile(frame, AT_FDCWD, at<char>(frame.rdi), O_CREAT | O_WRONLY | O_TRUNC,
                         static_cast<unsigned>(frame.rsi));

@@ -18,7 +18,7 @@ namespace page {
 constexpr long kSlow = static_cast<long>(0x8000000000000000ull);
 
 extern "C" char page_end[];
-/// Copies a text of the guest. Its length; `room` where it is longer; -EFAULT.
+/// Copies a text from or to the guest. Its length; `room` where it is longer; -EFAULT.
 extern "C" long page_copy_text(char* to, const char* from, size_t room);
 /// openat2(2) for the guest. When a signal comes while it waits, the call is the guest's own again, and the room is free.
 extern "C" long page_open(long directory, const char* path, const open_how* how, size_t size, unsigned room,
@@ -71,7 +71,6 @@ class Path {
  private:
   long normalize();
   long locate();
-  const ptrace::PageRule* ruleOf(const char* guest, unsigned size) const;
   /// Writes the host's path of the first `size` bytes of the text.
   bool toHost(unsigned size, char* to, const ptrace::PageRule*& rule) const;
 
@@ -83,9 +82,13 @@ class Path {
   const ptrace::PageRule* rule_ = nullptr;
 };
 
+/// Whether a directory, or the working directory, is one of which the tracer shows another picture than the kernel's, or none.
+bool isShown(int directory);
 /// Writes the name of a link that leads to an open file. Returns the end, where there is no null byte.
 char* nameOf(int fd, char* to);
 constexpr size_t kNameSize = 32;
+/// The rule of a path of the guest.
+const ptrace::PageRule* ruleOf(const char* guest, unsigned size);
 /// Whether what is open, or the working directory, lies at a place that is read-only. `room`: for a path.
 bool isReadOnly(int fd, char* room);
 
@@ -139,6 +142,7 @@ long showOpen(int fd, struct stat* to);
 long showExtended(int directory, const char* text, int flags, unsigned mask, struct statx* to);
 long access(int directory, const char* text, int mode);
 long readLink(int directory, const char* text, char* to, int size);
+long currentDirectory(char* to, uint64_t size);
 
 // changes.cc
 long createFile(const Frame& frame, int directory, const char* text, int flags, unsigned mode);
