@@ -1,6 +1,5 @@
 #include <linux/elf.h>
 
-#include "fakeroot/owners.hh"
 #include "ptrace/compat.hh"
 #include "ptrace/elf.hh"
 #include "sys/stat.hh"
@@ -51,7 +50,7 @@ long readHeaders(int file, unsigned machine, Program& program) {
 Code Program::text(const struct statx& info) const {
   for (unsigned i = 0; i < count; i++) {
     const Segment& one = segments[i];
-    if (!(one.flags & PF_X)) continue;
+    if ((one.flags & (PF_X | PF_W)) != PF_X) continue;
     return {one.address, one.address + one.fileSize, one.offset,
             sys::deviceNumber(info.stx_dev_major, info.stx_dev_minor), info.stx_ino};
   }
@@ -97,7 +96,6 @@ const Program* keptProgram(const struct statx& info) {
 
 void keepProgram(const struct statx& info, const Program& program) {
   static unsigned next = 0;
-  if (!fakeroot::isSettled(info)) return;
   if (!kept) kept = static_cast<Kept*>(reserve(kMostKept * sizeof *kept));
   if (!kept) return;
   Kept& one = kept[next++ % kMostKept];

@@ -17,7 +17,7 @@ constexpr unsigned kNarrowMachine = 0;
 long readProgram(int file, Program& program);
 /// What has been read of this file before, if it has not been changed since; else null.
 const Program* keptProgram(const struct statx& info);
-/// Keeps it, for some of the files.
+/// Keeps it, for some of the files. `info` is from before it was read, and the file was settled then: fakeroot::isSettled().
 void keepProgram(const struct statx& info, const Program& program);
 /// The machine (EM_*) that a program is for, or -ENOEXEC.
 long machineOf(int file);

@@ -73,12 +73,13 @@ long parseScript(const char* line, size_t size, Path& interpreter, Path& argumen
   return 0;
 }
 
-/// May it be executed? 0 or -errno; `info` is what it is.
-long look(const Place& place, struct statx& info) {
+/// May it be executed? 0 or -errno; `info` is what it is, `settled` whether it would be another one if it were changed now.
+long look(const Place& place, struct statx& info, bool& settled) {
   constexpr int kExecute = 1;
   if (place.missing) return -ENOENT;
   if (long error = sys::statxat(AT_FDCWD, place.host.c_str(), 0, fakeroot::kOwnerMask, &info); error < 0) return error;
   if ((info.stx_mode & S_IFMT) != S_IFREG) return -EACCES;
+  settled = fakeroot::isSettled(info);
   return sys::invoke(__NR_faccessat, AT_FDCWD, place.host.c_str(), kExecute);
 }
 
@@ -138,7 +139,11 @@ long replaceArguments(Call& call, int n) {
   return 0;
 }
 
-void failed(Call& call) { dropLoading(call.tracee); }
+void failed(Call& call) {
+  dropLoading(call.tracee);
+  // What was told meanwhile.
+  tellPage(call.state, call.tracee);
+}
 
 /// Whether it is the name of a descriptor that is closed before whoever runs a script could read it from there.
 bool closesWithExec(const Call& call, const char* name) {
@@ -241,7 +246,8 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
   Path script(name);
   for (unsigned turn = 0;; turn++) {
     struct statx info;
-    if (long error = look(place, info); error < 0) return error;
+    bool settled = false;
+    if (long error = look(place, info, settled); error < 0) return error;
     const Program* kept = call.state.emulator.size() ? nullptr : keptProgram(info);
     if (kept) {
       loading.program = *kept;
@@ -269,7 +275,7 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
         return emulate(call, place, argv, emulator, loading);
       }
       if (error < 0) return error;
-      keepProgram(info, loading.program);
+      if (settled) keepProgram(info, loading.program);
     }
     loading.text = loading.program.text(info);
     if (call.state.fakeIds && !call.tracee.noNewPrivileges && !isTracedByOther(call)) {
@@ -300,14 +306,15 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
     if (long error = call.resolve(AT_FDCWD, loading.program.interpreter.c_str(), kFollow, other); error < 0)
       return error;
     struct statx info;
-    if (long error = look(other, info); error < 0) return error;
+    bool settled = false;
+    if (long error = look(other, info, settled); error < 0) return error;
     static Program read;
     const Program* interpreter = keptProgram(info);
     if (!interpreter) {
       sys::UniqueFd file;
       if (long error = openProgram(call, other, file); error < 0) return error;
       if (long error = readProgram(file.get(), read); error < 0) return error == -ENOEXEC ? -ELIBBAD : error;
-      keepProgram(info, read);
+      if (settled) keepProgram(info, read);
       interpreter = &read;
     }
     if (interpreter->narrow != loading.program.narrow) return -ELIBBAD;

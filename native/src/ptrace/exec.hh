@@ -13,7 +13,7 @@ struct Program {
     uint64_t address, fileSize, memorySize, offset;
     uint32_t flags;
   };
-  /// The mapping of its code; an empty one where it has none.
+  /// The mapping of its code; an empty one where it has none that it does not write.
   Code text(const struct statx& info) const;
   uint64_t entry = 0, headers = 0, headerOffset = 0, alignment = 4096;
   uint16_t headerCount = 0, headerSize = 0;

@@ -214,7 +214,7 @@ void Tracer::handle(int tid, int status) {
 void Tracer::onGone(int tid, int status) {
   Tracee* tracee = state_.tracees.find(tid);
   state_.pair.part();
-  if (!tracee || !tracee->known) untold_++;
+  untold_ |= !tracee || !tracee->known;
   if (tracee) {
     repay(*tracee);
     dropLoading(*tracee);
@@ -304,10 +304,7 @@ int Tracer::onMade(Tracee& maker, int event) {
   if (request(PTRACE_GETEVENTMSG, maker.tid, 0, &number) < 0 || !getRegisters(maker.tid, registers)) return 0;
   auto tid = static_cast<int>(number);
   Tracee* child = state_.tracees.find(tid);
-  if (!child && untold_ > 0 && hasEnded(tid)) {
-    untold_--;
-    return 0;
-  }
+  if (!child && untold_ && hasEnded(tid)) return 0;
   if (!child) child = state_.tracees.add(tid);
   if (!child) {
     sys::kill(tid, SIGKILL);
@@ -341,6 +338,8 @@ int Tracer::onMade(Tracee& maker, int event) {
 /// The first stop of a new process: what was changed in its maker's registers is as it was.
 void Tracer::firstRun(Tracee& tracee) {
   tracee.stopped = tracee.fresh = false;
+  // What was told while its maker was making it.
+  if (tracee.memory->users == 1) tellPage(state_, tracee);
   if (tracee.changed) {
     Registers registers;
     if (getRegisters(tracee.tid, registers)) {

@@ -109,7 +109,7 @@ class Tracer {
   bool tellsCalls_ = true;  // PTRACE_GET_SYSCALL_INFO is there (5.3)
   bool killing_ = false;
   unsigned killed_ = 0;  // somebody has been, so many first stops ago at most
-  unsigned untold_ = 0;  // have ended before their makers have told of them
+  bool untold_ = false;  // some have ended before their makers have told of them
 };
 
 /// Whether the process has a handler for a signal.

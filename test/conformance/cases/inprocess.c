@@ -241,7 +241,7 @@ CASE("code that is made while it runs calls what it says at the moment") {
 }
 
 /// Writes a program of so many bytes of code, which lie at 0x400078, into the same file as before; and what it ends with.
-static int runCode(const unsigned char* code, size_t size) {
+static int runCode(const unsigned char* code, size_t size, unsigned flags) {
   struct {
     Elf64_Ehdr head;
     Elf64_Phdr segment;
@@ -255,7 +255,7 @@ static int runCode(const unsigned char* code, size_t size) {
                       .e_ehsize = sizeof(Elf64_Ehdr),
                       .e_phentsize = sizeof(Elf64_Phdr),
                       .e_phnum = 1},
-             .segment = {PT_LOAD, PF_R | PF_X, 0, 0x400000, 0x400000, sizeof image, sizeof image, 4096}};
+             .segment = {PT_LOAD, flags, 0, 0x400000, 0x400000, sizeof image, sizeof image, 4096}};
   memcpy(image.code, code, size);
   int fd = open("code", O_CREAT | O_WRONLY, 0755), status = 0;
   if (write(fd, &image, sizeof image) != sizeof image) SAY("write", "%s", nameOf(errno));
@@ -272,9 +272,31 @@ CASE("what was called often in a file that is another one now is forgotten") {
   // jmp 1f; six bytes; 1: mov $7, %edi; mov $exit, %eax; syscall
   const unsigned char leaps[] = {0xeb, 6, 0, 0, 0, 0, 0, 0, 0xbf, 7, 0, 0, 0, 0xb8, SYS_exit, 0, 0, 0, 0x0f, 0x05};
   for (int i = 0; i < 3; i++) {
-    VALUE(WEXITSTATUS(runCode(calls, sizeof calls)));
-    VALUE(runCode(leaps, sizeof leaps));
+    VALUE(WEXITSTATUS(runCode(calls, sizeof calls, PF_R | PF_X)));
+    VALUE(runCode(leaps, sizeof leaps, PF_R | PF_X));
   }
+}
+
+CASE("a program that writes its own code calls what it says then") {
+  // mov $3, %ebx; 1: mov $getuid, %eax; syscall; dec %ebx; jnz 1b; movl $exit, 1b+1; mov $7, %edi; jmp 1b
+  const unsigned char code[] = {0xbb, 3,    0,    0,    0,    0xb8, SYS_getuid, 0, 0, 0,        0x0f, 0x05, 0xff, 0xcb, 0x75, 0xf5, 0xc7,
+                                0x04, 0x25, 0x7e, 0x00, 0x40, 0x00, SYS_exit,   0, 0, 0, 0xbf, 7,    0,    0,    0,    0xeb, 0xe3};
+  for (int i = 0; i < 4; i++) VALUE(WEXITSTATUS(runCode(code, sizeof code, PF_R | PF_W | PF_X)));
+}
+
+CASE("a call to which two ways lead is the one of the way that was taken") {
+  // mov $getuid, %eax; 1: syscall; ret; mov $access, %eax; jmp 1b
+  const unsigned char text[] = {0x90, 0xb8, SYS_getuid, 0, 0, 0, 0x0f, 0x05, 0xc3, 0xb8, SYS_access, 0, 0, 0, 0xeb, 0xf6};
+  const int ways[] = {9, 1, 1, 1, 9, 9, 1, 9};
+  int fd = open("library", O_CREAT | O_RDWR, 0755);
+  DO(write(fd, text, sizeof text));
+  ftruncate(fd, 4096);
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+    CHILD("called", {
+      char* code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+      long result = ((long (*)(long, long))(code + ways[i]))(0, 0);
+      SAY("it", "%ld", result);
+    });
 }
 
 CASE("a program that is written anew is read anew") {
@@ -303,7 +325,7 @@ CASE("a constant that is moved into another register before a call stays there")
   const unsigned char code[] = {0xbb, 3,    0,    0,    0,    0xbf, 0x9c, 0xff, 0xff, 0xff, 0xb8, 6,    1,    0,   0,    0x31,
                                 0xf6, 0x41, 0xbf, 0x9c, 0xff, 0xff, 0xff, 0x0f, 0x05, 0xff, 0xcb, 0x75, 0xed, 0x31, 0xff, 0x41,
                                 0x83, 0xff, 0x9c, 0x40, 0x0f, 0x94, 0xc7, 0xb8, SYS_exit, 0, 0, 0, 0x0f, 0x05};
-  for (int i = 0; i < 3; i++) VALUE(runCode(code, sizeof code));
+  for (int i = 0; i < 3; i++) VALUE(runCode(code, sizeof code, PF_R | PF_X));
 }
 
 CASE("text that is made writable stays in use") {

@@ -63,7 +63,8 @@ struct __attribute__((packed)) Trampoline {
   uint8_t address[3] = {0x48, 0x8d, 0x0d};  // lea by(%rip), %rcx: where the kernel would leave it, too
   int32_t back;
   uint8_t jump[2] = {0xff, 0x25};  // jmp *by(%rip)
-  int32_t on;
+  int32_t on = 0;
+  uint64_t entry;
 };
 /// A place as it was: a move of a constant, and the call.
 struct __attribute__((packed)) Bytes {
@@ -136,7 +137,7 @@ class Patch {
 
   /// False where there is no room, or none that is near enough.
   bool add(uint64_t start, const Bytes& bytes) {
-    uint64_t at = memory_.trampolines + (1 + memory_.patched + count_) * kRoomOfOne;
+    uint64_t at = memory_.trampolines + (memory_.patched + count_) * kRoomOfOne;
     if (count_ == Learnt::kMost || at + kRoomOfOne > memory_.trampolines + kTrampolinesSize) return false;
     auto distance = [](uint64_t from, uint64_t to) { return static_cast<int64_t>(to - from); };
     auto reaches = [](int64_t by) { return by == static_cast<int32_t>(by); };
@@ -146,8 +147,8 @@ class Patch {
     Trampoline trampoline;
     trampoline.move = bytes.move, trampoline.value = bytes.value;
     trampoline.back = static_cast<int32_t>(back);
-    trampoline.on = static_cast<int32_t>(distance(at + sizeof trampoline, memory_.trampolines));
-    memcpy(rooms_ + (1 + count_) * kRoomOfOne, &trampoline, sizeof trampoline);
+    trampoline.entry = reinterpret_cast<const ImageHead*>(tsnspawn_image_start)->entry;
+    memcpy(rooms_ + count_ * kRoomOfOne, &trampoline, sizeof trampoline);
     starts_[count_] = start;
     jumps_[count_].by = static_cast<int32_t>(by);
     count_++;
@@ -166,11 +167,8 @@ class Patch {
 
  private:
   bool writeTrampolines() {
-    // They begin with where they go on.
-    unsigned first = memory_.patched ? 1 : 0;
-    memcpy(rooms_, &reinterpret_cast<const ImageHead*>(tsnspawn_image_start)->entry, sizeof(uint64_t));
-    uint64_t at = memory_.trampolines + (memory_.patched + first) * kRoomOfOne;
-    if (!count_ || !to_.write(at, rooms_ + first * kRoomOfOne, (1 - first + count_) * kRoomOfOne)) return false;
+    uint64_t at = memory_.trampolines + memory_.patched * kRoomOfOne;
+    if (!count_ || !to_.write(at, rooms_, count_ * kRoomOfOne)) return false;
     memory_.patched += count_;
     return true;
   }
@@ -187,14 +185,15 @@ class Patch {
   unsigned count_ = 0;
   uint64_t starts_[Learnt::kMost];
   Jump jumps_[Learnt::kMost];
-  char rooms_[(1 + Learnt::kMost) * kRoomOfOne] = {};
+  char rooms_[Learnt::kMost * kRoomOfOne] = {};
 };
 
 constexpr uint64_t kSiteSize = kMoveSize + kCallSize;
 
-/// Patches `count` places, which lie within `text`. Whether the call that ends at `ip` is among them.
+/// Patches `count` places, which lie within `text`. Whether the call at which these registers are is one of them, and has come by the move:
+/// two ways may lead to one call.
 bool patchSpan(const Tracee& tracee, const Code& code, ForcedMemory& to, const Learnt::Place* places, unsigned count,
-               uint64_t ip, char* text) {
+               const Registers* at, char* text) {
   uint64_t first = places[0].offset - 1, from = code.start + first - code.offset;
   size_t size = places[count - 1].offset + kSiteSize - first;
   if (first < code.offset || from + size > code.end || !to.read(from, text, size)) return false;
@@ -206,20 +205,20 @@ bool patchSpan(const Tracee& tracee, const Code& code, ForcedMemory& to, const L
     memcpy(&bytes, text + (start - 1 - from), sizeof bytes);
     // Patched already, or another file by now.
     if (!places[i].sure || memcmp(&bytes, &places[i].bytes, sizeof bytes) != 0) continue;
-    if (patch.add(start, bytes)) among |= start + kSiteSize == ip;
+    if (patch.add(start, bytes)) among |= at && start + kSiteSize == at->ip() && isSite(bytes, *at);
   }
   return patch.write(from, text, size) && among;
 }
 
 /// Patches what has been learnt of the code.
-bool patchLearnt(const Tracee& tracee, const Code& code, ForcedMemory& to, uint64_t ip) {
+bool patchLearnt(const Tracee& tracee, const Code& code, ForcedMemory& to, const Registers* at) {
   static char text[4096];
   const Learnt* file = learntOf(code);
   bool among = false;
   for (unsigned i = 0, end; file && i < file->count; i = end) {
     uint64_t limit = file->places[i].offset - 1 + sizeof text;
     for (end = i + 1; end < file->count && file->places[end].offset + kSiteSize <= limit;) end++;
-    among |= patchSpan(tracee, code, to, &file->places[i], end - i, ip, text);
+    among |= patchSpan(tracee, code, to, &file->places[i], end - i, at, text);
   }
   return among;
 }
@@ -258,7 +257,7 @@ bool considerSite(const State& state, Tracee& tracee, Registers& registers) {
     memory.code = codeAt(tracee.tid, ip - 1);
     if (learntOf(memory.code)) {
       ForcedMemory to(tracee.tid);
-      patched = patchLearnt(tracee, memory.code, to, ip);
+      patched = patchLearnt(tracee, memory.code, to, &registers);
     }
   }
   if (!patched) {
@@ -277,16 +276,35 @@ bool considerSite(const State& state, Tracee& tracee, Registers& registers) {
 
 void patchBefore(const Tracee& tracee, const Code& code, ForcedMemory& to) {
   tracee.memory->code = code;
-  patchLearnt(tracee, code, to, 0);
+  patchLearnt(tracee, code, to, nullptr);
 }
+
+namespace {
+
+/// A process that was forked while the place was being patched gets back what was there.
+bool takeBack(const Tracee& tracee, uint64_t start) {
+  const Code code = codeAt(tracee.tid, start);
+  const Learnt* file = learntOf(code);
+  for (unsigned i = 0; file && i < file->count; i++) {
+    const Learnt::Place& place = file->places[i];
+    if (code.start + place.offset - code.offset != start) continue;
+    ForcedMemory to(tracee.tid);
+    return to.write(start + 1, &place.bytes.value, sizeof place.bytes.value) &&
+           to.write(start, &place.bytes.move, sizeof place.bytes.move);
+  }
+  return false;
+}
+
+}  // namespace
 
 bool mendTrap(const State& state, const Tracee& tracee, Registers& registers) {
   Jump jump;
   uint64_t start = registers.ip() - sizeof kTrap, area = tracee.memory->trampolines;
-  if (!state.inProcess || !area || !readMemory(tracee.tid, start, &jump, sizeof jump) || jump.code != Jump{}.code)
-    return false;
+  if (!state.inProcess || !area || !readMemory(tracee.tid, start, &jump, sizeof jump)) return false;
+  bool patched = jump.code == Jump{}.code;
   uint64_t to = start + sizeof jump + static_cast<uint64_t>(static_cast<int64_t>(jump.by));
-  if (to < area || to >= area + kTrampolinesSize) return false;
+  if (patched ? to < area || to >= area + kTrampolinesSize : jump.code != kTrap || !takeBack(tracee, start))
+    return false;
   registers.setIp(start);
   return true;
 }
