@@ -293,7 +293,8 @@ CASE("a call to which two ways lead is the one of the way that was taken") {
   ftruncate(fd, 4096);
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
     CHILD("called", {
-      char* code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+      // as near to the program as its libraries would be
+      char* code = mmap((void*)0x20000000, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
       long result = ((long (*)(long, long))(code + ways[i]))(0, 0);
       SAY("it", "%ld", result);
     });
