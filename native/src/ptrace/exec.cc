@@ -73,13 +73,20 @@ long parseScript(const char* line, size_t size, Path& interpreter, Path& argumen
   return 0;
 }
 
-/// May it be executed? 0 or -errno; `info` is what it is, `settled` whether it would be another one if it were changed now.
-long look(const Place& place, struct statx& info, bool& settled) {
+/// A file as it was before it is read.
+struct Found {
+  struct statx info;
+  bool settled;  // it would be another one if it were changed now
+};
+
+/// May it be executed? 0 or -errno; `found` is what it is.
+long look(const Place& place, Found& found) {
   constexpr int kExecute = 1;
+  struct statx& info = found.info;
   if (place.missing) return -ENOENT;
   if (long error = sys::statxat(AT_FDCWD, place.host.c_str(), 0, fakeroot::kOwnerMask, &info); error < 0) return error;
   if ((info.stx_mode & S_IFMT) != S_IFREG) return -EACCES;
-  settled = fakeroot::isSettled(info);
+  found.settled = fakeroot::isSettled(info);
   return sys::invoke(__NR_faccessat, AT_FDCWD, place.host.c_str(), kExecute);
 }
 
@@ -237,56 +244,87 @@ bool isTracedByOther(const Call& call) {
   return tracer && !tracer->identity.privileged();
 }
 
-/// Follows scripts to the program behind them, and the program to its interpreter.
+/// The ids of its owner, where they come with the program.
+void takePowers(const Call& call, const Place& place, const struct statx& info, Loading& loading) {
+  if (!call.state.fakeIds || call.tracee.noNewPrivileges || isTracedByOther(call)) return;
+  const fakeroot::Owner owner = ownerOf(call.state, info, place.host.c_str(), true);
+  loading.setsUser = info.stx_mode & 04000;
+  loading.setsGroup = (info.stx_mode & 02010) == 02010;
+  loading.user = owner.uid;
+  loading.group = owner.gid;
+}
+
+/// Follows scripts to the program behind them, which is at `place` then. 0, -errno, or 1 where an emulator takes it.
+long findProgram(Call& call, Place& place, const char* name, int argv, Loading& loading) {
+  static Place next;
+  Path script(name);
+  Found found;
+  for (unsigned turn = 0;; turn++) {
+    if (long error = look(place, found); error < 0) return error;
+    if (const Program* kept = call.state.emulator.size() ? nullptr : keptProgram(found.info)) {
+      loading.program = *kept;
+      break;
+    }
+    sys::UniqueFd file;
+    if (long error = openProgram(call, place, file); error < 0) return error;
+    char head[256];
+    long size = sys::invoke(__NR_pread64, file.get(), head, sizeof head, 0);
+    if (size < 4) return -ENOEXEC;
+    if (head[0] == '#' && head[1] == '!') {
+      if (turn == kMostScripts) return -ELOOP;
+      if (turn == 0 && closesWithExec(call, name)) return -ENOENT;
+      Path interpreter, argument;
+      if (long error = parseScript(head, static_cast<size_t>(size), interpreter, argument); error < 0) return error;
+      words.prepend(interpreter.c_str(), argument.c_str(), script.c_str());
+      script = interpreter;
+      if (long error = call.resolve(AT_FDCWD, interpreter.c_str(), kFollow, next); error < 0) return error;
+      place = next;
+      continue;
+    }
+    long error = readProgram(file.get(), loading.program);
+    if (call.state.emulator.size() || error == -ENOEXEC) {
+      Path emulator;
+      if (!emulatorFor(call.state, file.get(), emulator)) return error < 0 ? error : -ENOEXEC;
+      error = emulate(call, place, argv, emulator, loading);
+      return error < 0 ? error : 1;
+    }
+    if (error < 0) return error;
+    if (found.settled) keepProgram(found.info, loading.program);
+    break;
+  }
+  loading.text = loading.program.text(found.info);
+  takePowers(call, place, found.info, loading);
+  return 0;
+}
+
+/// The kernel is to execute the ELF interpreter of the program. 0 or -errno.
+long findInterpreter(Call& call, Loading& loading) {
+  static Place place;
+  static Program read;
+  Found found;
+  if (long error = call.resolve(AT_FDCWD, loading.program.interpreter.c_str(), kFollow, place); error < 0) return error;
+  if (long error = look(place, found); error < 0) return error;
+  const Program* interpreter = keptProgram(found.info);
+  if (!interpreter) {
+    sys::UniqueFd file;
+    if (long error = openProgram(call, place, file); error < 0) return error;
+    if (long error = readProgram(file.get(), read); error < 0) return error == -ENOEXEC ? -ELIBBAD : error;
+    if (found.settled) keepProgram(found.info, read);
+    interpreter = &read;
+  }
+  if (interpreter->narrow != loading.program.narrow) return -ELIBBAD;
+  loading.executedEntry = interpreter->entry;
+  loading.text = interpreter->text(found.info);
+  loading.executed = place.host;
+  return 0;
+}
+
+/// Finds out what the kernel is to execute, and with which arguments. 0 or -errno.
 long prepare(Call& call, Place& place, const char* name, int argv, Loading& loading) {
-  static Place other;
   words.count = 0;
   loading.name = Path(name);
   loading.comm = sys::Text<16>(lastOf(name));
-  Path script(name);
-  for (unsigned turn = 0;; turn++) {
-    struct statx info;
-    bool settled = false;
-    if (long error = look(place, info, settled); error < 0) return error;
-    const Program* kept = call.state.emulator.size() ? nullptr : keptProgram(info);
-    if (kept) {
-      loading.program = *kept;
-    } else {
-      sys::UniqueFd file;
-      if (long error = openProgram(call, place, file); error < 0) return error;
-      char head[256];
-      long size = sys::invoke(__NR_pread64, file.get(), head, sizeof head, 0);
-      if (size < 4) return -ENOEXEC;
-      if (head[0] == '#' && head[1] == '!') {
-        if (turn == kMostScripts) return -ELOOP;
-        if (turn == 0 && closesWithExec(call, name)) return -ENOENT;
-        Path interpreter, argument;
-        if (long error = parseScript(head, static_cast<size_t>(size), interpreter, argument); error < 0) return error;
-        words.prepend(interpreter.c_str(), argument.c_str(), script.c_str());
-        script = interpreter;
-        if (long error = call.resolve(AT_FDCWD, interpreter.c_str(), kFollow, other); error < 0) return error;
-        place = other;
-        continue;
-      }
-      long error = readProgram(file.get(), loading.program);
-      if (call.state.emulator.size() || error == -ENOEXEC) {
-        Path emulator;
-        if (!emulatorFor(call.state, file.get(), emulator)) return error < 0 ? error : -ENOEXEC;
-        return emulate(call, place, argv, emulator, loading);
-      }
-      if (error < 0) return error;
-      if (settled) keepProgram(info, loading.program);
-    }
-    loading.text = loading.program.text(info);
-    if (call.state.fakeIds && !call.tracee.noNewPrivileges && !isTracedByOther(call)) {
-      const fakeroot::Owner owner = ownerOf(call.state, info, place.host.c_str(), true);
-      loading.setsUser = info.stx_mode & 04000;
-      loading.setsGroup = (info.stx_mode & 02010) == 02010;
-      loading.user = owner.uid;
-      loading.group = owner.gid;
-    }
-    break;
-  }
+  if (long error = findProgram(call, place, name, argv, loading); error) return error < 0 ? error : 0;
   loading.file = place.host;
   if (place.process) {
     // A descriptor may be closed by the exec, and its file may have gone.
@@ -302,29 +340,9 @@ long prepare(Call& call, Place& place, const char* name, int argv, Loading& load
   loading.executed = place.host;
   loading.maps = loading.program.interpreter.size() > 0;
   loading.executedEntry = loading.program.entry;
-  if (loading.maps) {
-    if (long error = call.resolve(AT_FDCWD, loading.program.interpreter.c_str(), kFollow, other); error < 0)
-      return error;
-    struct statx info;
-    bool settled = false;
-    if (long error = look(other, info, settled); error < 0) return error;
-    static Program read;
-    const Program* interpreter = keptProgram(info);
-    if (!interpreter) {
-      sys::UniqueFd file;
-      if (long error = openProgram(call, other, file); error < 0) return error;
-      if (long error = readProgram(file.get(), read); error < 0) return error == -ENOEXEC ? -ELIBBAD : error;
-      if (settled) keepProgram(info, read);
-      interpreter = &read;
-    }
-    if (interpreter->narrow != loading.program.narrow) return -ELIBBAD;
-    loading.executedEntry = interpreter->entry;
-    loading.text = interpreter->text(info);
-    loading.executed = other.host;
-  }
-  if (words.count)
-    if (long error = replaceArguments(call, argv); error < 0) return error;
-  return 0;
+  if (loading.maps)
+    if (long error = findInterpreter(call, loading); error < 0) return error;
+  return words.count ? replaceArguments(call, argv) : 0;
 }
 
 }  // namespace
