@@ -268,6 +268,19 @@ it('without user namespaces a tree is made and boots, as npm start does it', () 
   assert.match(stdout, /booted with init as PID 1 and was up/);
 });
 
+it('behind a filter that refuses namespaces, as in the containers of others, launches and boot-check take the engine, too', () => {
+  const { user, debian } = place();
+  const shut = join(user.home, 'shut');
+  execFileSync('gcc', ['-static', '-o', shut, 'test/support/shut.c']);
+  const run = (...words: readonly string[]) => user.run([shut, ...user.command, ...words], { timeout: 100 });
+  const launched = run('-PD', debian, 'id', '-u');
+  assert.equal([launched.status, launched.stdout], [0, '0\n'], launched.stderr);
+  assert.match(launched.stderr, /engine ptrace, which is slower/);
+  const checked = run('boot-check', '-D', user.tree('sysvinit', 'sysvinit-shut'), '/sbin/init');
+  assert.is(checked.status, 0, checked.stderr);
+  assert.match(checked.stdout, /booted with init as PID 1 and was up/);
+});
+
 for (const accelerator of ['none', 'trace', 'notify']) {
   it(`a sysvinit guest boots, reboots and powers off: ${accelerator}`, async () => {
     const { user } = place();

@@ -137,8 +137,11 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
     output.out(dryRun === 'json' ? `${JSON.stringify(plan, null, 2)}\n` : renderPlan(plan));
     return 0;
   }
-  const carryOut = ({ tree, container, plan, handed, held }: Prepared): number =>
-    runtime.supervise(plan, {
+  const settled = inItsUnit(spec, prepared, quiet ? () => {} : warn);
+  return withFallbacks(settled, warn, ({ engine, tree, container, plan, handed, held }) => {
+    // for a Node that is to explain a step that fails: its plan is to be this one
+    if (engine !== settled.engine) process.argv.splice(2, 0, `--engine=${engine}`);
+    return runtime.supervise(plan, {
       tree,
       readOnly: container.root.shared,
       handed,
@@ -149,21 +152,20 @@ async function run(argv: readonly string[], env: NodeJS.ProcessEnv, output: Outp
       notifyReady: container.notifyReady,
       say,
     });
-  const settled = inItsUnit(spec, prepared, quiet ? () => {} : warn);
-  const attempt = (now: Prepared): number => {
-    try {
-      return carryOut(now);
-    } catch (error) {
-      const next = fallbackOf(error, spec.engine, now);
-      if (next === undefined) throw error;
-      forgetFailure();
-      warn(next.remark);
-      // for a Node that is to explain a step that fails: its plan is to be this one
-      if (next.engine === 'ptrace') process.argv.splice(2, 0, '--engine=ptrace');
-      return attempt(planned({ ...now, engine: next.engine }, next.host));
-    }
-  };
-  return attempt(settled);
+  });
+}
+
+/** Carries a launch out, and where the monitor could not be made, what is left of it. */
+export function withFallbacks<T>(now: Prepared, warn: (text: string) => void, carryOut: (now: Prepared) => T): T {
+  try {
+    return carryOut(now);
+  } catch (error) {
+    const next = fallbackOf(error, now.spec.engine, now);
+    if (next === undefined) throw error;
+    forgetFailure();
+    warn(next.remark);
+    return withFallbacks(planned({ ...now, engine: next.engine }, next.host), warn, carryOut);
+  }
 }
 
 /**

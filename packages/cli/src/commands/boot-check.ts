@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type ContainerSpec, type HostFacts, parseArguments, TsnspawnError, UsageError } from '@tsnspawn/core';
 import { enterLeaf, type Machine, type MachineEnd, probeHost, probeTree, startMachine } from '@tsnspawn/runtime';
 import { Command, Option } from 'clipanion';
-import { inItsUnit, openImage, type Prepared, prepare } from '../launch';
+import { inItsUnit, openImage, type Prepared, prepare, withFallbacks } from '../launch';
 import { STDIO } from '../stdio';
 import { Verb } from './verb';
 
@@ -108,21 +108,16 @@ function settled(spec: ContainerSpec, warn: (text: string) => void): Prepared {
 /** Boots, waits, shuts down. */
 async function bootCheck(spec: ContainerSpec, seconds: number): Promise<BootResult> {
   const warn = (text: string): void => void process.stderr.write(`tsnspawn: warning: ${text}\n`);
-  const { tree, container, plan, handed, held } = settled(spec, warn);
-  enterLeaf(plan);
+  const prepared = settled(spec, warn);
   const started = process.hrtime.bigint();
   const elapsed = (): number => Number(process.hrtime.bigint() - started) / 1e9;
   let isReady!: () => void;
   const ready = new Promise<'ready'>((resolve) => {
     isReady = () => resolve('ready');
   });
-  const machine = startMachine(plan, {
-    tree,
-    readOnly: container.root.shared,
-    handed,
-    held,
-    stdout: 2,
-    onReady: isReady,
+  const machine = withFallbacks(prepared, warn, ({ tree, container, plan, handed, held }) => {
+    enterLeaf(plan);
+    return startMachine(plan, { tree, readOnly: container.root.shared, handed, held, stdout: 2, onReady: isReady });
   });
   const stop = (): void => void machine.terminate();
   process.on('SIGTERM', stop).on('SIGINT', stop);
@@ -133,7 +128,8 @@ async function bootCheck(spec: ContainerSpec, seconds: number): Promise<BootResu
   machine.terminate();
   const end = await within(seconds, machine.ended, machine, 'shut down');
   process.off('SIGTERM', stop).off('SIGINT', stop);
-  const system = tree.osRelease?.prettyName ?? tree.osRelease?.id ?? 'an unnamed system';
+  const { osRelease } = prepared.tree;
+  const system = osRelease?.prettyName ?? osRelease?.id ?? 'an unnamed system';
   return { machine: machine.name, system, init, up, down: elapsed(), end };
 }
 
