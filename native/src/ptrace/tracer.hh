@@ -34,7 +34,9 @@ class Tracer {
       if (tid < 0) return false;
       if (other(tid)) return state_.tracees.count() > 0;
       take(static_cast<int>(tid), status);
-      if (state_.tracees.count() == 0) return false;
+      if (state_.tracees.count() > 0) continue;
+      while (heardAt_ < heardCount_) other(heard_[heardAt_++].tid);
+      return false;
     }
   }
   /// Ends every process of the guest.
@@ -94,6 +96,7 @@ class Tracer {
 
   // accelerate/notify.cc
   long next(int* status);
+  void hearAll();
   long takeListener(Call& call);
   void serveNotice();
   void handOver(Tracee& tracee, uint64_t id);
@@ -109,6 +112,12 @@ class Tracer {
   bool tellsCalls_ = true;  // PTRACE_GET_SYSCALL_INFO is there (5.3)
   bool killing_ = false;
   unsigned killed_ = 0;  // somebody has been, so many first stops ago at most
+  /// What has been heard of and is still to be served.
+  static constexpr unsigned kMostHeard = 4096;
+  struct {
+    int tid, status;
+  } heard_[kMostHeard];
+  unsigned heardAt_ = 0, heardCount_ = 0, turns_ = 0;
   bool untold_ = false;  // some have ended before their makers have told of them
 };
 
