@@ -1,10 +1,6 @@
 #include "ptrace/exec.hh"
 
-#include <linux/auxvec.h>
-#include <linux/ptrace.h>
-
 #include "ptrace/accelerate/page.hh"
-#include "ptrace/accelerate/stub.hh"
 #include "ptrace/compat.hh"
 #include "ptrace/elf.hh"
 #include "ptrace/owned.hh"

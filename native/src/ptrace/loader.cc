@@ -6,7 +6,6 @@
 #include "ptrace/accelerate/stub.hh"
 #include "ptrace/compat.hh"
 #include "ptrace/exec.hh"
-#include "ptrace/table.hh"
 
 namespace ptrace {
 

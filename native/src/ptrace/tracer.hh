@@ -48,6 +48,10 @@ class Tracer {
 
  private:
   static constexpr int kWaitAll = 0x40000000;  // __WALL
+  // hear.cc
+  long next(int* status);
+  void hearAll();
+
   long seize(int tid);
   void takePorts(const char* text);
   void take(int tid, int status);
@@ -95,8 +99,7 @@ class Tracer {
   Answer answer(Call& call, bool told);
 
   // accelerate/notify.cc
-  long next(int* status);
-  void hearAll();
+  long await(int* status);
   long takeListener(Call& call);
   void serveNotice();
   void handOver(Tracee& tracee, uint64_t id);

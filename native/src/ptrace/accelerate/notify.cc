@@ -21,27 +21,8 @@ Registers registersOf(const seccomp_data& data) {
 
 }  // namespace
 
-/// All that have stopped by now, or have ended. The kernel tells of the youngest first, each time: as long as those stop again and again,
-/// it would never come to the others.
-void Tracer::hearAll() {
-  heardAt_ = heardCount_ = 0;
-  while (heardCount_ < kMostHeard) {
-    auto& [tid, status] = heard_[heardCount_];
-    if ((tid = static_cast<int>(sys::wait(-1, &status, kWaitAll | WNOHANG))) <= 0) return;
-    heardCount_++;
-  }
-}
-
-/// The next one of the children that has stopped or ended. Its number, or -errno.
-long Tracer::next(int* status) {
-  constexpr unsigned kTurns = 64;
-  if (heardAt_ == heardCount_ && ++turns_ % kTurns == 0) hearAll();
-  if (heardAt_ < heardCount_) {
-    const auto& heard = heard_[heardAt_++];
-    *status = heard.status;
-    return heard.tid;
-  }
-  if (!listener_.ok()) return sys::wait(-1, status, kWaitAll);
+/// The same where calls are told of by the listener, too.
+long Tracer::await(int* status) {
   for (;;) {
     if (mayWait_) {
       long tid = sys::wait(-1, status, kWaitAll | WNOHANG);

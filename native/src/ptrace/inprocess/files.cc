@@ -175,16 +175,7 @@ long currentDirectory(char* to, uint64_t size) {
   auto length = static_cast<unsigned>(sys::invoke(__NR_getcwd, host, kLongest)) - 1;
   // It is gone, or lies nowhere, or the text is too long.
   if (length >= kLongest || *host != '/') return kSlow;
-  const ptrace::PageRules& all = rules();
-  const ptrace::PageRule* best = nullptr;
-  for (unsigned i = 0; i < all.count; i++) {
-    const ptrace::PageRule& one = all.rules[i];
-    if (one.hostSize > length || (best && one.hostSize < best->hostSize)) continue;
-    if (one.hostSize < length && host[one.hostSize] != '/') continue;
-    unsigned at = one.hostSize;
-    while (at > 0 && host[at - 1] == page_end[one.hostAt + at - 1]) at--;
-    if (at == 0) best = &one;
-  }
+  const ptrace::PageRule* best = ruleOfHost(host, length);
   if (!best || best->closed || best->guestSize + length >= kLongest) return kSlow;
   unsigned end = 0;
   for (; end < best->guestSize; end++) guest[end] = page_end[best->guestAt + end];

@@ -36,19 +36,32 @@ bool isShown(int directory) {
   return info.st_dev == all.procDevice || (info.st_dev == all.listingDevice && info.st_ino == all.listingNode);
 }
 
-const ptrace::PageRule* ruleOf(const char* guest, unsigned size) {
+namespace {
+
+/// The rule with the longest text of a kind that a path begins with; of several the last one.
+const ptrace::PageRule* longest(const char* path, unsigned size, uint16_t ptrace::PageRule::*at,
+                                uint16_t ptrace::PageRule::*length) {
   const ptrace::PageRules& all = rules();
   const ptrace::PageRule* best = nullptr;
   for (unsigned i = 0; i < all.count; i++) {
     const ptrace::PageRule& one = all.rules[i];
-    if (one.guestSize > size || (best && one.guestSize < best->guestSize)) continue;
-    if (one.guestSize < size && guest[one.guestSize] != '/') continue;
-    const char* text = page_end + one.guestAt;
-    unsigned at = one.guestSize;
-    while (at > 0 && guest[at - 1] == text[at - 1]) at--;
-    if (at == 0) best = &one;
+    unsigned left = one.*length;
+    if (left > size || (best && left < best->*length) || (left < size && path[left] != '/')) continue;
+    const char* text = page_end + one.*at;
+    while (left > 0 && path[left - 1] == text[left - 1]) left--;
+    if (left == 0) best = &one;
   }
   return best;
+}
+
+}  // namespace
+
+const ptrace::PageRule* ruleOf(const char* guest, unsigned size) {
+  return longest(guest, size, &ptrace::PageRule::guestAt, &ptrace::PageRule::guestSize);
+}
+
+const ptrace::PageRule* ruleOfHost(const char* host, unsigned size) {
+  return longest(host, size, &ptrace::PageRule::hostAt, &ptrace::PageRule::hostSize);
 }
 
 Room::Room() {

@@ -87,8 +87,9 @@ bool isShown(int directory);
 /// Writes the name of a link that leads to an open file. Returns the end, where there is no null byte.
 char* nameOf(int fd, char* to);
 constexpr size_t kNameSize = 32;
-/// The rule of a path of the guest.
+/// The rule of a path of the guest, and of one of the host.
 const ptrace::PageRule* ruleOf(const char* guest, unsigned size);
+const ptrace::PageRule* ruleOfHost(const char* host, unsigned size);
 /// Whether what is open, or the working directory, lies at a place that is read-only. `room`: for a path.
 bool isReadOnly(int fd, char* room);
 
